@@ -1,0 +1,61 @@
+import type { MetricFamily, MetricType } from './family.ts'
+
+/** What one collection may bring: at once, or later, or one after the other. */
+export type Collection = Iterable<MetricFamily> | AsyncIterable<MetricFamily> | Promise<Iterable<MetricFamily>>
+
+/** The part of a family that is known before anything is collected. */
+export interface FamilyDescription {
+  readonly name: string
+  readonly type: MetricType
+  readonly totalSuffix?: false
+}
+
+/**
+ * Whoever brings metric families to a scrape: every metric is one, and so is whatever reads numbers that live elsewhere.
+ */
+export interface Collector {
+  /** Names the collector in `narthex_collector_errors_total`; its constructor's name stands in. */
+  readonly name?: string
+  /**
+   * Called for each scrape; scrapes at the same time share one call. Throwing, rejecting and being late cost this
+   * collector's families and nothing else.
+   */
+  collect(): Collection
+  /** Families known beforehand: lets the registry refuse a clash at registration and skip what `name[]` leaves out. */
+  describe?(): Iterable<FamilyDescription>
+  /** Told when a registry takes the collector in. */
+  registered?(host: CollectorHost): void
+  /** Told when a registry lets go of it. */
+  unregistered?(host: CollectorHost): void
+}
+
+/** A loss that a metric counts instead of throwing: the self-metric that tells of it. */
+export type Loss = 'series_overflow' | 'collector_errors' | 'exemplars_dropped'
+
+/** What a registry is to the collectors it holds. */
+export interface CollectorHost {
+  /** Adds one to `narthex_<loss>_total`; `of` is the metric or collector concerned. */
+  countLoss(loss: Loss, of: string): void
+  /** The labels of an exemplar for an observation made now, where the application has a trace to point to. */
+  readonly exemplars?: (() => Record<string, string> | undefined) | undefined
+}
+
+/** Where metrics register themselves: the part of a registry that a metric sees. */
+export interface Registrar {
+  register(collector: Collector): void
+}
+
+/** Options of one gathering. */
+export interface GatherOptions {
+  /** Only families with one of these names, or with a sample of one of these names. */
+  readonly names?: Iterable<string>
+  /** Milliseconds that each collector may take, where shorter than the registry's `collectTimeout`. */
+  readonly timeout?: number
+  /** The page's escaping: families whose names would be the same after it are left out but the first. */
+  readonly escaping?: 'underscores' | 'dots' | 'values' | 'allow-utf-8'
+}
+
+/** Whatever has a page's worth of families: a registry, or a view over several. */
+export interface Gatherer {
+  gather(options?: GatherOptions): AsyncIterable<MetricFamily>
+}

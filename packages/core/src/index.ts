@@ -1,0 +1,67 @@
+export { Counter, CounterChild, type CounterOptions, type ErrorClass } from './metrics/counter.ts'
+export { Gauge, GaugeChild, type GaugeOptions } from './metrics/gauge.ts'
+export { Histogram, HistogramChild, type HistogramOptions } from './metrics/histogram.ts'
+export { Summary, SummaryChild, type SummaryOptions } from './metrics/summary.ts'
+export { Info, InfoChild, type InfoOptions } from './metrics/info.ts'
+export { Enum, EnumChild, type EnumOptions } from './metrics/enum.ts'
+export { Metric, type LabelArgument, type MetricChild, type MetricOptions, type WithLabels } from './metrics/metric.ts'
+export { linearBuckets, exponentialBuckets, exponentialBucketsRange } from './metrics/buckets.ts'
+export { type ExemplarLabels } from './metrics/exemplar.ts'
+export { type AnyFunction, type MethodDecorator } from './metrics/wrap.ts'
+export { type Timer } from './timer.ts'
+
+export { type AnyMetric, defaultRegistry, Registry, type RegistryOptions } from './registry.ts'
+export {
+  type Collection,
+  type Collector,
+  type CollectorHost,
+  type FamilyDescription,
+  type Gatherer,
+  type GatherOptions,
+  type Loss,
+  type Registrar,
+} from './collector.ts'
+export {
+  CounterMetricFamily,
+  type FamilyLabels,
+  GaugeHistogramMetricFamily,
+  GaugeMetricFamily,
+  HistogramMetricFamily,
+  type HistogramValue,
+  InfoMetricFamily,
+  type MetricFamilyOptions,
+  type SeriesTimes,
+  StateSetMetricFamily,
+  SummaryMetricFamily,
+  UnknownMetricFamily,
+  type ValueMetricFamilyOptions,
+} from './metric-families.ts'
+export {
+  type Bucket,
+  type BucketSpan,
+  type Exemplar,
+  type HistogramSeries,
+  type InfoSeries,
+  type MetricFamily,
+  type MetricType,
+  type NativeHistogram,
+  type Quantile,
+  type Sample,
+  samplesOf,
+  type Series,
+  type SeriesBase,
+  type SeriesOf,
+  type Spans,
+  type StateSetSeries,
+  type SummarySeries,
+  type ValueSeries,
+} from './family.ts'
+export { type Labels, type LabelValue, type LabelValues } from './labels.ts'
+export { type EscapingScheme } from './names.ts'
+
+export { encode, encodeStream, type EncodeStreamOptions } from './exposition/encode.ts'
+export { type ExpositionFormat } from './exposition/format.ts'
+export { textFormat, textFormat1 } from './exposition/text.ts'
+export { ByteWriter } from './exposition/writer.ts'
+
+export { MetricError, type MetricErrorCode, type MetricErrorDetails } from './errors.ts'

@@ -1,0 +1,135 @@
+import { unixSeconds } from '../clock.ts'
+import { MetricError } from '../errors.ts'
+import type { Exemplar, ValueSeries } from '../family.ts'
+import type { Labels, LabelValues } from '../labels.ts'
+import { type ExemplarLabels, exemplarFrom } from './exemplar.ts'
+import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
+import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
+
+export interface CounterOptions<L extends string = never> extends MetricOptions<L, Counter<L>> {
+  /**
+   * `false` exposes the bare name in text formats, for dashboards that know it. OpenMetrics writes `_total` all the same.
+   * @default true
+   */
+  readonly totalSuffix?: boolean
+}
+
+/** A class of errors: `TypeError`, or one of your own. */
+export type ErrorClass = abstract new (...args: never[]) => Error
+
+/**
+ * A number that only goes up: requests served, bytes sent, errors. `my_failures` and `my_failures_total` are the same
+ * counter, exposed as `my_failures_total` (OpenMetrics 1.0, "Counter").
+ */
+export class Counter<L extends string = never> extends Metric<L, CounterChild> {
+  constructor(options: CounterOptions<L>) {
+    const bare = options?.totalSuffix === false && !String(options.name).endsWith('_total')
+    super(options, {
+      type: 'counter',
+      options: ['totalSuffix'],
+      create: (labels) => new CounterChild(labels, this),
+      updates: ['inc'],
+      ...(bare && { totalSuffix: false }),
+    })
+    if (options.totalSuffix !== undefined && typeof options.totalSuffix !== 'boolean') {
+      this.refuseOption('totalSuffix', 'to be a boolean', options.totalSuffix)
+    }
+    this.start(options.registry)
+  }
+
+  /**
+   * Adds `value` (by default 1) to the series of `labels`. Throws `ERR_NARTHEX_INVALID_VALUE` for a negative, NaN,
+   * infinite or non-number value, and changes nothing then. Costs a map look-up a label; `labels(...).inc()` on a held
+   * child costs none.
+   */
+  inc(...args: WithLabels<L, [value?: number, exemplar?: ExemplarLabels]>): void
+  inc(first?: LabelValues | number, second?: number | ExemplarLabels, third?: ExemplarLabels): void {
+    if (typeof first === 'object' && first !== null) this.children.get(first).inc(second as number, third)
+    else this.child(undefined).inc(first as number, second as ExemplarLabels)
+  }
+
+  /** Counts calls, failed ones too: a method decorator, or with a function a wrapper of it. */
+  count(labels?: LabelArgument<L>): MethodDecorator
+  count<F extends AnyFunction>(fn: F): F
+  count<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
+  count(...args: unknown[]): unknown {
+    const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
+    const child = this.child(labels)
+    return wrapOrDecorate(fn, () => () => child.inc())
+  }
+
+  /**
+   * Counts calls that throw or reject: a method decorator, or with a function a wrapper of it. With a class of errors
+   * only those count. The error goes on. Arguments may come in this order with any of them left out.
+   */
+  countExceptions(errors?: ErrorClass): MethodDecorator
+  countExceptions(labels: LabelArgument<L>, errors?: ErrorClass): MethodDecorator
+  countExceptions<F extends AnyFunction>(labels: LabelArgument<L>, errors: ErrorClass, fn: F): F
+  countExceptions<F extends AnyFunction>(errorsOrLabels: ErrorClass | LabelArgument<L>, fn: F): F
+  countExceptions<F extends AnyFunction>(fn: F): F
+  countExceptions(...args: unknown[]): unknown {
+    const errors = args.find(isErrorClass) ?? Error
+    const filters = args.some(isErrorClass)
+    const [labels, fn] = splitLabelsAndFunction<LabelValues>(args.filter((argument) => !isErrorClass(argument)))
+    const child = this.child(labels)
+    return wrapOrDecorate(fn, () => ({ failed, error }) => {
+      if (failed && (!filters || error instanceof errors)) child.inc()
+    })
+  }
+
+  /** Counts an exemplar that broke the rules of the format. */
+  exemplarDropped(): void {
+    this.countLoss('exemplars_dropped')
+  }
+}
+
+function isErrorClass(value: unknown): value is ErrorClass {
+  return typeof value === 'function' && (value === Error || value.prototype instanceof Error)
+}
+
+/** One series of a {@link Counter}: hold it where speed matters. */
+export class CounterChild implements MetricChild {
+  readonly labels: Labels
+  #value = 0
+  #created = unixSeconds()
+  #exemplar: Exemplar | undefined = undefined
+  readonly #metric: { readonly name: string; exemplarDropped(): void }
+
+  constructor(labels: Labels, metric: { readonly name: string; exemplarDropped(): void }) {
+    this.labels = labels
+    this.#metric = metric
+  }
+
+  /** See {@link Counter.inc}. One comparison and one addition. */
+  inc(value: number = 1, exemplar?: ExemplarLabels): void {
+    if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) this.#refuse(value)
+    this.#value += value
+    if (exemplar !== undefined) this.#keep(exemplar, value)
+  }
+
+  get value(): number {
+    return this.#value
+  }
+
+  zero(): void {
+    this.#value = 0
+    this.#created = unixSeconds()
+    this.#exemplar = undefined
+  }
+
+  snapshot(): ValueSeries {
+    return { labels: this.labels, value: this.#value, exemplar: this.#exemplar, created: this.#created }
+  }
+
+  #keep(labels: ExemplarLabels, value: number): void {
+    const exemplar = exemplarFrom(labels, value)
+    if (exemplar === undefined) this.#metric.exemplarDropped()
+    else this.#exemplar = exemplar
+  }
+
+  #refuse(value: unknown): never {
+    const rule = 'to be a finite number >= 0'
+    const { name } = this.#metric
+    throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Counter', metric: name, argument: 'value', rule, value })
+  }
+}

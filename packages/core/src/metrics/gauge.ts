@@ -1,0 +1,177 @@
+import { unixSeconds } from '../clock.ts'
+import { MetricError } from '../errors.ts'
+import type { ValueSeries } from '../family.ts'
+import type { Labels, LabelValues } from '../labels.ts'
+import { startTimer, type Timer } from '../timer.ts'
+import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
+import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
+
+export type GaugeOptions<L extends string = never> = MetricOptions<L, Gauge<L>>
+
+/** A number that goes up and down: requests in flight, a temperature, a queue's length. */
+export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
+  constructor(options: GaugeOptions<L>) {
+    super(options, {
+      type: 'gauge',
+      options: [],
+      create: (labels) => new GaugeChild(labels, this),
+      updates: ['set', 'inc', 'dec', 'setToCurrentTime', 'setFunction'],
+    })
+    this.start(options.registry)
+  }
+
+  /** Sets the series to `value`: any number, NaN and ±Infinity included. Anything else throws. */
+  set(...args: WithLabels<L, [value: number]>): void
+  set(first: LabelValues | number, second?: number): void {
+    if (typeof first === 'object' && first !== null) this.children.get(first).set(second as number)
+    else this.child(undefined).set(first)
+  }
+
+  /** Adds `value`, by default 1. */
+  inc(...args: WithLabels<L, [value?: number]>): void
+  inc(first?: LabelValues | number, second?: number): void {
+    if (typeof first === 'object' && first !== null) this.children.get(first).inc(second)
+    else this.child(undefined).inc(first)
+  }
+
+  /** Takes `value` away, by default 1. */
+  dec(...args: WithLabels<L, [value?: number]>): void
+  dec(first?: LabelValues | number, second?: number): void {
+    if (typeof first === 'object' && first !== null) this.children.get(first).dec(second)
+    else this.child(undefined).dec(first)
+  }
+
+  /** Sets the series to the time of day, in seconds since the epoch: `job_last_success_unixtime`. */
+  setToCurrentTime(...args: WithLabels<L, []>): void
+  setToCurrentTime(labels?: LabelValues): void {
+    this.child(labels).setToCurrentTime()
+  }
+
+  /**
+   * Lets a function tell the value whenever it is read; `set`, `inc` and `dec` end that. A function that throws or
+   * gives no number costs its series' line on that page and is counted in `narthex_collector_errors_total`.
+   */
+  setFunction(...args: WithLabels<L, [value: () => number]>): void
+  setFunction(first: LabelValues | (() => number), second?: () => number): void {
+    if (typeof first === 'object' && first !== null) this.children.get(first).setFunction(second as () => number)
+    else this.child(undefined).setFunction(first)
+  }
+
+  /** Starts a timer that sets the series to its seconds when it is called. */
+  startTimer(labels?: Partial<LabelArgument<L>>): Timer<Partial<LabelArgument<L>>> {
+    return startTimer((seconds, late) => {
+      this.child(labels === undefined && late === undefined ? undefined : { ...labels, ...late }).set(seconds)
+    })
+  }
+
+  /** Sets the series to the seconds that a call took: a method decorator, or with a function a wrapper of it. */
+  time(labels?: LabelArgument<L>): MethodDecorator
+  time<F extends AnyFunction>(fn: F): F
+  time<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
+  time(...args: unknown[]): unknown {
+    const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
+    const child = this.child(labels)
+    return wrapOrDecorate(fn, () => {
+      const end = startTimer((seconds) => child.set(seconds))
+      return () => void end()
+    })
+  }
+
+  /** One up while a call runs: a method decorator, or with a function a wrapper of it. */
+  trackInProgress(labels?: LabelArgument<L>): MethodDecorator
+  trackInProgress<F extends AnyFunction>(fn: F): F
+  trackInProgress<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
+  trackInProgress(...args: unknown[]): unknown {
+    const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
+    const child = this.child(labels)
+    return wrapOrDecorate(fn, () => {
+      child.inc()
+      return () => child.dec()
+    })
+  }
+
+  /** @internal */
+  functionFailed(): void {
+    this.countLoss('collector_errors')
+  }
+}
+
+/** One series of a {@link Gauge}: hold it where speed matters. */
+export class GaugeChild implements MetricChild {
+  readonly labels: Labels
+  #value = 0
+  #function: (() => number) | undefined = undefined
+  readonly #metric: { readonly name: string; functionFailed(): void }
+
+  constructor(labels: Labels, metric: { readonly name: string; functionFailed(): void }) {
+    this.labels = labels
+    this.#metric = metric
+  }
+
+  /** See {@link Gauge.set}. */
+  set(value: number): void {
+    if (typeof value !== 'number') this.#refuse('value', value)
+    this.#value = value
+    this.#function = undefined
+  }
+
+  /** See {@link Gauge.inc}. */
+  inc(value: number = 1): void {
+    if (typeof value !== 'number') this.#refuse('value', value)
+    this.#value += value
+    this.#function = undefined
+  }
+
+  /** See {@link Gauge.dec}. */
+  dec(value: number = 1): void {
+    if (typeof value !== 'number') this.#refuse('value', value)
+    this.#value -= value
+    this.#function = undefined
+  }
+
+  /** See {@link Gauge.setToCurrentTime}. */
+  setToCurrentTime(): void {
+    this.set(unixSeconds())
+  }
+
+  /** See {@link Gauge.setFunction}. */
+  setFunction(value: () => number): void {
+    if (typeof value !== 'function') this.#refuse('value', value, 'to be a function that returns a number')
+    this.#function = value
+  }
+
+  /** The number as last set; a function is not run. */
+  get value(): number {
+    return this.#value
+  }
+
+  zero(): void {
+    this.#value = 0
+  }
+
+  /** `undefined` where the series' function failed. */
+  snapshot(): ValueSeries {
+    return { labels: this.labels, value: this.#value }
+  }
+
+  /** Runs the series' function, if it has one: false where it failed. */
+  refresh(): boolean {
+    if (this.#function === undefined) return true
+    try {
+      const value = this.#function()
+      if (typeof value === 'number') {
+        this.#value = value
+        return true
+      }
+    } catch {
+      // Counted below: the page goes on without the line.
+    }
+    this.#metric.functionFailed()
+    return false
+  }
+
+  #refuse(argument: string, value: unknown, rule = 'to be a number'): never {
+    const { name } = this.#metric
+    throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Gauge', metric: name, argument, rule, value })
+  }
+}
