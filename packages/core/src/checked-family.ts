@@ -1,5 +1,12 @@
 import { MetricError } from './errors.ts'
-import type { MetricFamily, Series } from './family.ts'
+import type {
+  HistogramSeries,
+  MetricFamily,
+  Series,
+  StateSetSeries,
+  SummarySeries,
+  ValueSeries,
+} from './family.ts'
 import { labelValueOf, type Labels } from './labels.ts'
 import { isValidName, sampleNamesOf } from './names.ts'
 
@@ -23,12 +30,12 @@ export function checkedFamily(family: MetricFamily): MetricFamily {
     name: family.name,
     help: typeof family.help === 'string' ? family.help.toWellFormed() : '',
     type: family.type,
-    unit: family.unit,
+    unit: typeof family.unit === 'string' && family.unit !== '' ? family.unit.toWellFormed() : undefined,
     series: {
       *[Symbol.iterator](): Generator<Series> {
         for (const series of family.series as Iterable<Series>) {
           const labels = checkedLabels(series.labels, family.name)
-          checkNumbers(series, refuse)
+          checkNumbers(series, family.type, refuse)
           yield labels === series.labels ? series : { ...series, labels }
         }
       },
@@ -60,10 +67,34 @@ function checkedLabels(labels: Labels, metric: string): Labels {
   return copy ?? labels
 }
 
-function checkNumbers(series: object, refuse: (argument: string, rule: string, value: unknown) => never): void {
-  const values = series as Record<string, unknown>
-  for (const field of ['value', 'count', 'sum', 'timestamp', 'created']) {
-    const value = values[field]
-    if (value !== undefined && typeof value !== 'number') refuse(field, 'to be a number', value)
+function checkNumbers(
+  series: Series,
+  type: MetricFamily['type'],
+  refuse: (argument: string, rule: string, value: unknown) => never,
+): void {
+  const check = (field: string, value: unknown): void => {
+    if (typeof value !== 'number') refuse(field, 'to be a number', value)
+  }
+  for (const field of ['value', 'count', 'sum', 'timestamp', 'created'] as const) {
+    const value = (series as Partial<Record<typeof field, unknown>>)[field]
+    if (value !== undefined) check(field, value)
+  }
+  if (type === 'counter' || type === 'gauge' || type === 'unknown') check('value', (series as ValueSeries).value)
+  if (type === 'histogram' || type === 'gaugehistogram') {
+    for (const { le, count } of (series as HistogramSeries).buckets) {
+      check('buckets[].le', le)
+      check('buckets[].count', count)
+    }
+  }
+  if (type === 'summary') {
+    for (const { quantile, value } of (series as SummarySeries).quantiles) {
+      check('quantiles[].quantile', quantile)
+      check('quantiles[].value', value)
+    }
+  }
+  if (type === 'stateset') {
+    for (const { name } of (series as StateSetSeries).states) {
+      if (typeof name !== 'string') refuse('states[].name', 'to be a string', name)
+    }
   }
 }

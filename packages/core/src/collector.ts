@@ -27,17 +27,30 @@ export interface Collector {
   registered?(host: CollectorHost): void
   /** Told when a registry lets go of it. */
   unregistered?(host: CollectorHost): void
+  /** Told when a registry that holds the collector has another {@link CollectorHost.exemplarSource}, or none any more. */
+  exemplarSourceChanged?(host: CollectorHost): void
 }
 
 /** A loss that a metric counts instead of throwing: the self-metric that tells of it. */
-export type Loss = 'series_overflow' | 'collector_errors' | 'exemplars_dropped'
+export type Loss = 'series_overflow' | 'collector_errors' | 'exemplars_dropped' | 'hook_errors'
+
+/** Finds exemplars for observations that came without one. */
+export interface ExemplarSource {
+  /**
+   * Another object in each interval, by default each second. Comparing it costs no look at a clock: whoever asks at most
+   * once a tick keeps the source off the hot path.
+   */
+  readonly tick: object
+  /** Labels for an observation made now, such as those of the active trace. May throw: it is the application's. */
+  find(): { readonly [name: string]: string } | undefined
+}
 
 /** What a registry is to the collectors it holds. */
 export interface CollectorHost {
   /** Adds one to `narthex_<loss>_total`; `of` is the metric or collector concerned. */
   countLoss(loss: Loss, of: string): void
-  /** The labels of an exemplar for an observation made now, where the application has a trace to point to. */
-  readonly exemplars?: (() => Record<string, string> | undefined) | undefined
+  /** Where observations that come without an exemplar may find one. */
+  readonly exemplarSource?: ExemplarSource | undefined
 }
 
 /** Where metrics register themselves: the part of a registry that a metric sees. */

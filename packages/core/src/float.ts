@@ -15,3 +15,18 @@ export function formatFloat(value: number): string {
   const exponent = exponential.slice(mark + 2)
   return exponential.slice(0, mark + 2) + (exponent.length === 1 ? `0${exponent}` : exponent)
 }
+
+/**
+ * A number as OpenMetrics writes it: {@link formatFloat} with `.0` behind whole numbers. `le` and `quantile` must be
+ * spelled so (OpenMetrics 1.0, "Considerations: Canonical Numbers").
+ */
+export function formatOpenMetricsFloat(value: number): string {
+  const text = formatFloat(value)
+  return Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text
+}
+
+/** Seconds since the epoch without an exponent, down to the nanosecond (OpenMetrics 1.0, "Timestamps"). */
+export function formatSeconds(seconds: number): string {
+  const text = String(seconds)
+  return text.includes('e') ? seconds.toFixed(9) : text
+}

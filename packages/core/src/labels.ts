@@ -51,20 +51,30 @@ export function setLabel(labels: Record<string, string>, name: string, value: st
   }
 }
 
-/** The label names of a type that its own lines use: a user's label of that name would make two series one. */
-const RESERVED: Readonly<Record<string, string>> = { histogram: 'le', gaugehistogram: 'le', summary: 'quantile' }
+const OWN_LABELS: Readonly<Record<string, string>> = { histogram: 'le', gaugehistogram: 'le', summary: 'quantile' }
+
+/** The label that lines of a type add themselves: a user's label of that name would make two series one. */
+export function ownLabelOf(type: string, name: string | undefined): string | undefined {
+  return type === 'stateset' ? name : OWN_LABELS[type]
+}
 
 /**
  * Throws `ERR_NARTHEX_INVALID_LABEL_NAME` unless `names` are distinct valid label names that neither start with `__`
  * (reserved by Prometheus) nor are what `type` writes itself. Returns a copy: the caller's array is read, never kept.
  */
-export function checkLabelNames(names: unknown, type: string, subject: string, metric: string): readonly string[] {
+export function checkLabelNames(
+  names: unknown,
+  type: string,
+  subject: string,
+  metric: string | undefined,
+  argument = 'labelNames',
+): readonly string[] {
   const refuse = (rule: string, value: unknown): never => {
-    throw new MetricError('ERR_NARTHEX_INVALID_LABEL_NAME', { subject, metric, argument: 'labelNames', rule, value })
+    throw new MetricError('ERR_NARTHEX_INVALID_LABEL_NAME', { subject, metric, argument, rule, value })
   }
   if (names === undefined) return []
   if (!Array.isArray(names)) return refuse('to be an array of label names', names)
-  const reserved = type === 'stateset' ? metric : RESERVED[type]
+  const reserved = ownLabelOf(type, metric)
   for (const [index, name] of names.entries()) {
     if (!isValidName(name)) refuse('to hold non-empty, well-formed strings', name)
     if (name.startsWith('__')) refuse('to hold names that do not start with `__` (reserved)', name)

@@ -43,7 +43,7 @@ abstract class BuiltFamily<Type extends MetricType> {
   readonly series: SeriesOf[Type][] = []
   readonly #labelNames: readonly string[]
 
-  constructor(options: MetricFamilyOptions, suffix = '', more: readonly string[] = []) {
+  constructor(options: MetricFamilyOptions, suffix = '', more: readonly string[] = [], unitless = false) {
     const subject = this.constructor.name
     const refuse = (argument: string, rule: string, value: unknown): never => {
       throw new MetricError('ERR_NARTHEX_INVALID_FAMILY', { subject, argument, rule, value })
@@ -53,9 +53,11 @@ abstract class BuiltFamily<Type extends MetricType> {
     const { name, help, unit = '', labelNames = [] } = options
     if (!isValidName(name)) refuse('name', 'to be a non-empty, well-formed string', name)
     if (typeof help !== 'string') refuse('help', 'to be a string', help)
-    if (!Array.isArray(labelNames) || !labelNames.every(isValidName)) {
-      refuse('labelNames', 'to be an array of non-empty, well-formed strings', labelNames)
+    if (!Array.isArray(labelNames) || !labelNames.every(isValidName) || new Set(labelNames).size < labelNames.length) {
+      refuse('labelNames', 'to be an array of distinct, non-empty, well-formed strings', labelNames)
     }
+    if (unit !== '' && !isValidName(unit)) refuse('unit', 'to be a well-formed string', unit)
+    if (unit !== '' && unitless) refuse('unit', 'to be absent: an info or a state set has none', unit)
     const bare = suffix !== '' && name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : name
     this.name = unit === '' || bare.endsWith(`_${unit}`) ? bare : `${bare}_${unit}`
     this.help = help.toWellFormed()
@@ -85,6 +87,21 @@ abstract class BuiltFamily<Type extends MetricType> {
     return labelsFrom(own, own.map((name) => labelValueOf(named[name], name, subject, this.name)))
   }
 
+  /** The times among `more`, checked. */
+  protected timesOf(more: SeriesTimes): SeriesTimes {
+    const { timestamp, created } = more
+    for (const [argument, time] of Object.entries({ timestamp, created })) {
+      if (time !== undefined && !Number.isFinite(time)) this.refuse(argument, 'to be a finite number of seconds', time)
+    }
+    return { ...(timestamp !== undefined && { timestamp }), ...(created !== undefined && { created }) }
+  }
+
+  /** What a series is made of, once it is known to be an object. */
+  protected valuesOf<Values extends object>(values: Values): Values {
+    if (typeof values !== 'object' || values === null) this.refuse('value', 'to be an object', values)
+    return values
+  }
+
   protected number(argument: string, value: unknown): number {
     if (typeof value !== 'number') this.refuse(argument, 'to be a number', value)
     return value as number
@@ -110,7 +127,12 @@ abstract class ValueFamily<Type extends 'counter' | 'gauge' | 'unknown'> extends
 
   /** Adds a series; returns the family. Throws `ERR_NARTHEX_INVALID_FAMILY` for what is no number. */
   add(labels: FamilyLabels, value: number, more: SeriesTimes & { readonly exemplar?: Exemplar } = {}): this {
-    const series: ValueSeries = { labels: this.labelsOf(labels), value: this.number('value', value), ...more }
+    const series: ValueSeries = {
+      labels: this.labelsOf(labels),
+      value: this.number('value', value),
+      ...this.timesOf(more),
+      ...(more.exemplar !== undefined && { exemplar: more.exemplar }),
+    }
     ;(this.series as ValueSeries[]).push(series)
     return this
   }
@@ -156,17 +178,18 @@ export interface HistogramValue extends SeriesTimes {
 abstract class HistogramFamily<Type extends 'histogram' | 'gaugehistogram'> extends BuiltFamily<Type> {
   /** Adds a series; returns the family. Throws `ERR_NARTHEX_INVALID_FAMILY` for bounds that do not increase. */
   add(labels: FamilyLabels, value: HistogramValue): this {
-    const { buckets = [], sum, native, ...times } = value
+    const { buckets = [], sum, native } = this.valuesOf(value)
     const complete = [...buckets]
     for (const [index, bucket] of complete.entries()) {
       this.number('buckets[].count', bucket.count)
+      this.number('buckets[].le', bucket.le)
       if (!(bucket.le > (complete[index - 1]?.le ?? -Infinity))) this.refuse('buckets', 'to increase in `le`', buckets)
     }
     const count = value.count ?? complete.at(-1)?.count
     if (complete.length > 0 && complete.at(-1)?.le !== Infinity) complete.push({ le: Infinity, count: count as number })
     const series: HistogramSeries = {
       labels: this.labelsOf(labels),
-      ...times,
+      ...this.timesOf(value),
       ...(count !== undefined && { count: this.number('count', count) }),
       ...(sum !== undefined && { sum: this.number('sum', sum) }),
       buckets: complete,
@@ -196,13 +219,20 @@ export class SummaryMetricFamily extends BuiltFamily<'summary'> {
     labels: FamilyLabels,
     value: SeriesTimes & { readonly count?: number; readonly sum?: number; readonly quantiles?: readonly Quantile[] },
   ): this {
-    const { quantiles = [], ...rest } = value
-    if (rest.count !== undefined) this.number('count', rest.count)
-    if (rest.sum !== undefined) this.number('sum', rest.sum)
-    for (const { quantile } of quantiles) {
-      if (!(quantile >= 0 && quantile <= 1)) this.refuse('quantiles', 'to be numbers from 0 to 1', quantile)
+    const { quantiles = [], count, sum } = this.valuesOf(value)
+    for (const { quantile, value: at } of quantiles) {
+      this.number('quantiles[].value', at)
+      if (!(this.number('quantiles', quantile) >= 0 && quantile <= 1)) {
+        this.refuse('quantiles', 'to be numbers from 0 to 1', quantile)
+      }
     }
-    const series: SummarySeries = { labels: this.labelsOf(labels), ...rest, quantiles: [...quantiles] }
+    const series: SummarySeries = {
+      labels: this.labelsOf(labels),
+      ...this.timesOf(value),
+      ...(count !== undefined && { count: this.number('count', count) }),
+      ...(sum !== undefined && { sum: this.number('sum', sum) }),
+      quantiles: [...quantiles],
+    }
     this.series.push(series)
     return this
   }
@@ -213,14 +243,17 @@ export class InfoMetricFamily extends BuiltFamily<'info'> {
   readonly type = 'info'
 
   constructor(options: MetricFamilyOptions) {
-    super(options, '_info')
+    super(options, '_info', [], true)
   }
 
   /** Adds a series; `facts` join its labels. Returns the family. */
   add(labels: FamilyLabels, facts: { readonly [name: string]: LabelValue } = {}): this {
-    const names = Object.keys(facts)
+    const names = Object.keys(this.valuesOf(facts))
     const values = names.map((name) => labelValueOf(facts[name], name, this.constructor.name, this.name))
-    const series: InfoSeries = { labels: Object.freeze({ ...this.labelsOf(labels), ...labelsFrom(names, values) }) }
+    const own = this.labelsOf(labels)
+    const clash = names.find((name) => Object.hasOwn(own, name))
+    if (clash !== undefined) this.refuse('facts', `to leave \`${clash}\` to the labels`, facts)
+    const series: InfoSeries = { labels: Object.freeze({ ...own, ...labelsFrom(names, values) }) }
     this.series.push(series)
     return this
   }
@@ -230,9 +263,13 @@ export class InfoMetricFamily extends BuiltFamily<'info'> {
 export class StateSetMetricFamily extends BuiltFamily<'stateset'> {
   readonly type = 'stateset'
 
+  constructor(options: MetricFamilyOptions) {
+    super(options, '', [], true)
+  }
+
   /** Adds a series: which states there are, and which of them hold. Returns the family. */
   add(labels: FamilyLabels, states: { readonly [state: string]: boolean }): this {
-    const entries = Object.entries(states).map(([name, enabled]) => ({ name, enabled: enabled === true }))
+    const entries = Object.entries(this.valuesOf(states)).map(([name, enabled]) => ({ name, enabled: enabled === true }))
     const series: StateSetSeries = { labels: this.labelsOf(labels), states: entries }
     this.series.push(series)
     return this

@@ -62,6 +62,17 @@ function escapeRune(character: string, first: boolean, scheme: EscapingScheme): 
 }
 
 /**
+ * Writes a label name in the letters that legacy readers know. As {@link escapeName}, but a colon is escaped too:
+ * prometheus/common leaves it, which no reader of text takes in a label (client_python's `escape_label_name` escapes it).
+ */
+export function escapeLabelName(name: string, scheme: EscapingScheme): string {
+  if (scheme === 'allow-utf-8' || !name.includes(':')) return escapeName(name, scheme)
+  if (scheme !== 'values') return escapeName(name, scheme).replaceAll(':', scheme === 'dots' ? '__' : '_')
+  const escaped = escapeName(name, scheme)
+  return (escaped.startsWith('U__') ? escaped : `U__${name.replaceAll('_', '__')}`).replaceAll(':', '_3a_')
+}
+
+/**
  * Reads a name back that {@link escapeName} wrote. What does not follow the scheme comes back unchanged;
  * `underscores` cannot be undone.
  */

@@ -1,18 +1,28 @@
-import type { Collector, CollectorHost, FamilyDescription, Gatherer, GatherOptions, Loss, Registrar } from './collector.ts'
+import type {
+  Collector,
+  CollectorHost,
+  ExemplarSource,
+  FamilyDescription,
+  Gatherer,
+  GatherOptions,
+  Loss,
+  Registrar,
+} from './collector.ts'
 import { claimDefaultRegistry } from './default-registry.ts'
-import { MetricError, refuseUnknownOptions } from './errors.ts'
+import { describeValue, MetricError, refuseUnknownOptions } from './errors.ts'
 import { encodeStream } from './exposition/encode.ts'
 import type { ExpositionFormat } from './exposition/format.ts'
 import { textFormat } from './exposition/text.ts'
 import { type MetricFamily, samplesOf, type Series } from './family.ts'
 import { checkedFamily } from './checked-family.ts'
-import { checkLabelNames, type Labels, labelsFrom, type LabelValue, labelValueOf } from './labels.ts'
+import { checkLabelNames, type Labels, labelsFrom, type LabelValue, labelValueOf, ownLabelOf } from './labels.ts'
 import { Counter, type CounterOptions } from './metrics/counter.ts'
 import { Enum, type EnumOptions } from './metrics/enum.ts'
+import { ExemplarSampler, type FindExemplar } from './metrics/exemplar-sampler.ts'
 import { Gauge, type GaugeOptions } from './metrics/gauge.ts'
 import { Histogram, type HistogramOptions } from './metrics/histogram.ts'
 import { Info, type InfoOptions } from './metrics/info.ts'
-import { Metric } from './metrics/metric.ts'
+import { isMetric, type Metric } from './metrics/metric.ts'
 import { Summary, type SummaryOptions } from './metrics/summary.ts'
 import { escapeName, type EscapingScheme, isLegacyMetricName, isValidName, sampleNamesOf } from './names.ts'
 import { emitWarning } from './warning.ts'
@@ -27,6 +37,13 @@ export interface RegistryOptions {
    * @default 5_000
    */
   readonly collectTimeout?: number
+  /** See {@link Registry.exemplars}. */
+  readonly exemplars?: FindExemplar
+  /**
+   * Milliseconds in which {@link Registry.exemplars} is asked once for each bucket of a series.
+   * @default 1_000
+   */
+  readonly exemplarInterval?: number
 }
 
 /** A metric of any type and labels. */
@@ -35,9 +52,12 @@ export type AnyMetric = Metric<any, any>
 
 type OptionsWithoutRegistry<Options> = Omit<Options, 'registry'>
 
+const KNOWN_OPTIONS = ['labels', 'prefix', 'collectTimeout', 'exemplars', 'exemplarInterval'] as const
+
 const LOSSES: Readonly<Record<Loss, { help: string; label: string }>> = {
   series_overflow: { help: 'Updates that went to the overflow series of a metric at its maxSeries.', label: 'metric' },
   collector_errors: { help: 'Collections that failed, were late or clashed, by collector.', label: 'collector' },
+  hook_errors: { help: 'Functions given as options that have thrown, by option.', label: 'hook' },
   exemplars_dropped: { help: 'Exemplars that broke the rules of the format.', label: 'metric' },
 }
 
@@ -52,17 +72,29 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   /** Every name that a line may bear, and whose it is. */
   readonly #sampleNames = new Map<string, Collector>()
   readonly #running = new Map<Collector, Promise<readonly MetricFamily[]>>()
+  /** Whose the families are that {@link Registry.gather} gave: their series may fail later. */
+  readonly #origins = new WeakMap<MetricFamily, Collector>()
   readonly #losses = new Map<Loss, Counter<string>>()
   readonly #warned = new Set<string>()
   readonly #labels: Labels
   readonly #prefix: string
   readonly #collectTimeout: number
+  readonly #exemplarInterval: number
+  #exemplars: FindExemplar | undefined = undefined
+  #exemplarSampler: ExemplarSampler | undefined = undefined
 
   constructor(options: RegistryOptions = {}) {
     const subject = 'Registry'
-    refuseUnknownOptions(subject, undefined, options, ['labels', 'prefix', 'collectTimeout'])
-    const { labels = {}, prefix = '', collectTimeout = 5_000 } = options
-    const names = checkLabelNames(Object.keys(labels), 'registry', subject, '')
+    if (typeof options !== 'object' || options === null) {
+      throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', { subject, argument: 'options', rule: 'to be an object', value: options })
+    }
+    refuseUnknownOptions(subject, undefined, options, KNOWN_OPTIONS)
+    const { labels = {}, prefix = '', collectTimeout = 5_000, exemplarInterval = 1_000 } = options
+    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
+      const rule = 'to be an object of labels'
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'labels', rule, value: labels })
+    }
+    const names = checkLabelNames(Object.keys(labels), 'registry', subject, undefined, 'labels')
     this.#labels = labelsFrom(names, names.map((name) => labelValueOf(labels[name], name, subject)))
     if (prefix !== '' && !isValidName(prefix)) {
       const rule = 'to be a well-formed string'
@@ -74,6 +106,37 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'collectTimeout', rule, value: collectTimeout })
     }
     this.#collectTimeout = collectTimeout
+    if (typeof exemplarInterval !== 'number' || !(exemplarInterval > 0)) {
+      const rule = 'to be a number of milliseconds > 0'
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'exemplarInterval', rule, value: exemplarInterval })
+    }
+    this.#exemplarInterval = exemplarInterval
+    this.exemplars = options.exemplars
+  }
+
+  /**
+   * Finds the exemplar of an observation that came without one: `traceExemplars(api)`, or a function of your own that
+   * gives labels or `undefined`. Asked at most once an `exemplarInterval` for each bucket of a histogram's series and
+   * for each counter's; what it throws, and labels that break the format's rules, count in
+   * `narthex_exemplars_dropped_total`. `undefined` turns it off. Throws `ERR_NARTHEX_INVALID_OPTION`.
+   */
+  get exemplars(): FindExemplar | undefined {
+    return this.#exemplars
+  }
+
+  set exemplars(find: FindExemplar | undefined) {
+    if (find !== undefined && typeof find !== 'function') {
+      const rule = 'to be a function or undefined'
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: 'Registry', argument: 'exemplars', rule, value: find })
+    }
+    this.#exemplarSampler?.stop()
+    this.#exemplars = find
+    this.#exemplarSampler = find === undefined ? undefined : new ExemplarSampler(find, this.#exemplarInterval)
+    for (const collector of this.#collectors.keys()) collector.exemplarSourceChanged?.(this)
+  }
+
+  get exemplarSource(): ExemplarSource | undefined {
+    return this.#exemplarSampler
   }
 
   /**
@@ -94,8 +157,8 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
         if (existing !== undefined) this.#refuseClash(collector, name, sampleName, existing)
         names.push(sampleName)
       }
+      this.#refuseLabelClash(collector, { name, type })
     }
-    this.#refuseLabelClash(collector)
     for (const name of names) this.#sampleNames.set(name, collector)
     this.#collectors.set(collector, names)
     collector.registered?.(this)
@@ -115,7 +178,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   /** The metric of that name, with or without the suffix of its samples (`my_failures`, `my_failures_total`). */
   get(name: string): AnyMetric | undefined {
     const found = this.#sampleNames.get(name)
-    if (!(found instanceof Metric)) return undefined
+    if (!isMetric(found)) return undefined
     return found.name === name || name === `${found.name}_total` || name === `${found.name}_info` ? found : undefined
   }
 
@@ -128,7 +191,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
 
   /** Sets every metric to zero: see {@link Metric.reset}. Custom collectors keep their own numbers. */
   reset(): void {
-    for (const collector of this.#collectors.keys()) if (collector instanceof Metric) collector.reset()
+    for (const collector of this.#collectors.keys()) if (isMetric(collector)) collector.reset()
     for (const counter of this.#losses.values()) counter.reset()
   }
 
@@ -180,8 +243,10 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
         const exposed = this.#exposed(family, collector)
         if (names !== undefined && !sampleNamesOf(exposed.name, exposed.type).some((name) => names.has(name))) continue
         const clash = page.claim(exposed)
-        if (clash === undefined) yield exposed
-        else this.#collectorFailed(collector, `its family \`${family.name}\` clashes with another on \`${clash}\``)
+        if (clash === undefined) {
+          this.#origins.set(exposed, collector)
+          yield exposed
+        } else this.#collectorFailed(collector, `its family \`${family.name}\` clashes with another on \`${clash}\``)
       }
     }
     for (const counter of this.#losses.values()) {
@@ -214,7 +279,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     const wanted = Object.entries(labels)
       .map(([label, value]) => [label, String(value)] as const)
       .filter(([, value]) => value !== '')
-    const metrics = [...this.#collectors.keys(), ...this.#losses.values()].filter((metric) => metric instanceof Metric)
+    const metrics = [...this.#collectors.keys(), ...this.#losses.values()].filter(isMetric)
     for (const metric of metrics) {
       const family = this.#exposed(metric.family, metric)
       if (!sampleNamesOf(family.name, family.type).includes(name)) continue
@@ -238,7 +303,8 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
 
   /** Counts a family whose series threw while they were read: for whoever encodes what {@link Registry.gather} gave. */
   seriesFailed(error: unknown, family: MetricFamily): void {
-    this.countLoss('collector_errors', family.name)
+    const origin = this.#origins.get(family)
+    this.countLoss('collector_errors', origin === undefined ? family.name : nameOf(origin))
     this.#warnOnce(`series ${family.name}`, `Series of \`${family.name}\` failed: ${describeError(error)}`)
   }
 
@@ -260,21 +326,22 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
 
   #refuseClash(collector: Collector, metric: string, sampleName: string, existing: Collector): never {
     const rule = `to differ from all sample names of \`${nameOf(existing)}\`: both would have \`${sampleName}\``
-    const subject = collector.constructor.name
+    const subject = kindOf(collector)
     throw new MetricError('ERR_NARTHEX_NAME_CLASH', { subject, metric, argument: 'name', rule, value: metric, existing })
   }
 
-  #refuseLabelClash(collector: Collector): void {
-    if (!(collector instanceof Metric)) return
-    const clash = collector.labelNames.find((name: string) => name in this.#labels)
-    if (clash === undefined) return
-    throw new MetricError('ERR_NARTHEX_INVALID_LABEL_NAME', {
-      subject: collector.constructor.name,
-      metric: collector.name,
-      argument: 'labelNames',
-      rule: 'to differ from the labels of the registry',
-      value: clash,
-    })
+  #refuseLabelClash(collector: Collector, { name: metric, type }: FamilyDescription): void {
+    const refuse = (argument: string, rule: string, value: string): never => {
+      const subject = kindOf(collector)
+      throw new MetricError('ERR_NARTHEX_INVALID_LABEL_NAME', { subject, metric, argument, rule, value })
+    }
+    const labelNames = isMetric(collector) ? collector.labelNames : []
+    const clash = labelNames.find((name) => Object.hasOwn(this.#labels, name))
+    if (clash !== undefined) refuse('labelNames', 'to differ from the labels of the registry', clash)
+    const own = ownLabelOf(type, this.#prefix + metric)
+    if (own === undefined) return
+    if (Object.hasOwn(this.#labels, own)) refuse('registry', `to leave the label \`${own}\` to the ${type} itself`, own)
+    if (labelNames.includes(own)) refuse('labelNames', `to leave \`${own}\` to the ${type} itself`, own)
   }
 
   /** Whether a collector may have a family that `name[]` asks for; one that does not describe itself may. */
@@ -293,8 +360,8 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       try {
         const collection = collector.collect()
         // A metric without a callback has nothing to wait for and nothing to share.
-        if (collector instanceof Metric && Array.isArray(collection)) return collection as MetricFamily[]
-        run = familiesOf(collection, !(collector instanceof Metric))
+        if (isMetric(collector) && Array.isArray(collection)) return collection as MetricFamily[]
+        run = familiesOf(collection, !isMetric(collector))
       } catch (error) {
         return this.#collectorFailed(collector, describeError(error))
       }
@@ -332,7 +399,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
 
   /** The family as the page shows it: with the registry's prefix and labels. */
   #exposed(family: MetricFamily, collector: Collector): MetricFamily {
-    const checked = collector instanceof Metric ? family : checkedFamily(family)
+    const checked = isMetric(collector) ? family : checkedFamily(family)
     const prefix = this.#prefix
     const labels = this.#labels
     const added = Object.keys(labels).length > 0
@@ -366,8 +433,12 @@ class PageNames {
 
   /** Takes a family's names, or says which of them was taken before. */
   claim({ name, type }: MetricFamily): string | undefined {
-    const escaped = this.#escaping === 'dots' || !isLegacyMetricName(name) ? escapeName(name, this.#escaping) : name
-    const names = sampleNamesOf(escaped, type)
+    const names = sampleNamesOf(name, type)
+    if (this.#escaping === 'dots' || !isLegacyMetricName(name)) {
+      // A suffix is escaped with the name or after it, as formats and types have it: both spellings are taken.
+      const escaped = names.map((sampleName) => escapeName(sampleName, this.#escaping))
+      names.splice(0, names.length, ...new Set([...escaped, ...sampleNamesOf(escaped[0] as string, type)]))
+    }
     const clash = names.find((sampleName) => this.#taken.has(sampleName))
     if (clash === undefined) for (const sampleName of names) this.#taken.add(sampleName)
     return clash
@@ -384,9 +455,16 @@ async function familiesOf(collection: unknown, custom: boolean): Promise<readonl
 
 function nameOf(collector: Collector | FamilyDescription): string {
   const { name } = collector
-  return typeof name === 'string' && name !== '' ? name : collector.constructor.name
+  return typeof name === 'string' && name !== '' ? name : kindOf(collector)
+}
+
+/** An object may have no constructor, and a constructor no name. */
+function kindOf(collector: object): string {
+  const name: unknown = collector.constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'Collector'
 }
 
 function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (error instanceof Error) return error.message
+  return typeof error === 'string' ? error : describeValue(error)
 }

@@ -10,7 +10,10 @@ const TURN_MILLISECONDS = 4
 /** The clock is read after this many series. */
 const SERIES_PER_CLOCK = 64
 
-/** Encodes families in one go: for tests, files and small pages. Throws what a family's `series` throws. */
+/**
+ * Encodes families in one go: for tests, files and small pages. Throws what a family's `series` throws; a series that
+ * the format has no place for is left out.
+ */
 export function encode(families: Iterable<MetricFamily>, format: ExpositionFormat = textFormat): Uint8Array {
   const page = new ByteWriter()
   for (const family of families) {
@@ -22,7 +25,10 @@ export function encode(families: Iterable<MetricFamily>, format: ExpositionForma
 
 /** Options of {@link encodeStream}. */
 export interface EncodeStreamOptions {
-  /** Told of a family whose series threw: its lines up to there stand, the page goes on. */
+  /**
+   * Told of a family whose series threw: those up to there stand, the page goes on. Told of one, too, that loses series
+   * because readers of the format would refuse the page for them; the other series stand.
+   */
   readonly onError?: (error: unknown, family: MetricFamily) => void
   /** Gives the buffers to write to. Without it each chunk has a buffer of its own, never written to again. */
   readonly allocate?: (size: number) => Uint8Array
@@ -41,7 +47,7 @@ export async function* encodeStream(
   let turnEnd = performance.now() + TURN_MILLISECONDS
   let untilClock = SERIES_PER_CLOCK
   for await (const family of families) {
-    const writing = format.write(family, page)
+    const writing = format.write(family, page, onError && ((error) => onError(error, family)))
     for (;;) {
       const before = page.length
       try {

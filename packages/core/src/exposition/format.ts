@@ -1,5 +1,6 @@
 import type { MetricFamily } from '../family.ts'
 import type { EscapingScheme } from '../names.ts'
+import type { Refused } from './refusal.ts'
 import type { ByteWriter } from './writer.ts'
 
 /**
@@ -13,10 +14,11 @@ export interface ExpositionFormat {
   /** The same dialect with another escaping, named in its content type. */
   withEscaping(scheme: EscapingScheme): ExpositionFormat
   /**
-   * Appends a family. Pauses after each series, where a page may be cut into chunks; a series is never cut. A family
-   * without series leaves nothing behind.
+   * Appends a family. Pauses after each series, where what the page holds may be taken away; a series is never cut. A
+   * family without series leaves nothing behind but, in OpenMetrics, its metadata. A series that readers of the format
+   * would refuse is left out, and `refused` is told of the first one.
    */
-  write(family: MetricFamily, page: ByteWriter): Generator<void>
+  write(family: MetricFamily, page: ByteWriter, refused?: Refused): Generator<void>
   /** Appends what stands behind the last family. */
   end?(page: ByteWriter): void
 }

@@ -1,66 +1,97 @@
 import { formatFloat } from '../float.ts'
 import type { Labels } from '../labels.ts'
-import { escapeName, type EscapingScheme, isLegacyLabelName, isLegacyMetricName } from '../names.ts'
+import { type EscapingScheme, isLegacyLabelName, isLegacyMetricName } from '../names.ts'
+import { LabelNames } from './label-names.ts'
 import type { ByteWriter } from './writer.ts'
 
 const QUOTE = 0x22
+const COMMA = 0x2c
 const BACKSLASH = 0x5c
 const LINE_FEED = 0x0a
+const BRACE = 0x7b
 
 /**
- * Writes the beginnings of one family's lines: `name{method="GET",le="`. Knows the escaping, and remembers what it has
- * made of the family's label names and bounds, which are the same in each of its series.
+ * Writes the beginnings of one family's lines: `name{method="GET",le="`. Knows the escaping of labels, and remembers
+ * what it has made of the family's label names, which are the same in each of its series.
  */
 export class LineWriter {
+  /** What a series written since this was last cleared breaks: its lines are no good. */
+  rule: string | undefined = undefined
   readonly #page: ByteWriter
-  readonly #escaping: EscapingScheme
+  readonly #names: LabelNames
   readonly #labelStarts = new Map<string, string>()
-  readonly #metricNames = new Map<string, string>()
+  readonly #ownStart: string
+  #labelsFrom = 0
+  #labelsTo = 0
 
-  constructor(page: ByteWriter, escaping: EscapingScheme) {
+  /** `own` is the label that the family's lines add themselves. */
+  constructor(page: ByteWriter, escaping: EscapingScheme, own?: string) {
     this.#page = page
-    this.#escaping = escaping
+    this.#names = new LabelNames(escaping, own)
+    this.#ownStart = own === undefined ? '' : labelStart(this.#names.own as string)
   }
 
-  /** The name as it stands in a HELP or TYPE line, quoted where it must be. */
-  metadataName(name: string): string {
-    const escaped = escapeName(name, this.#escaping)
-    return isLegacyMetricName(escaped) ? escaped : quote(escaped)
-  }
-
-  /** Appends `name{a="b"`, the brace left open; true where there is one. */
+  /** Appends `name{a="b"`, the brace left open; true where there is one. `name` comes from {@link nameStart}. */
   start(name: string, labels: Labels): boolean {
     const page = this.#page
-    let start = this.#metricNames.get(name)
-    if (start === undefined) {
-      start = this.metadataName(name)
-      if (start.startsWith('"')) start = `{${start}`
-      this.#metricNames.set(name, start)
-    }
-    page.text(start)
-    let open = start.startsWith('{')
-    for (const label in labels) {
-      const value = labels[label] as string
-      if (value === '') continue
-      page.byte(open ? 0x2c : 0x7b)
-      open = true
-      this.labelStart(label)
-      writeEscaped(page, value)
-      page.byte(QUOTE)
-    }
+    page.text(name)
+    this.#labelsFrom = page.length
+    const open = this.labels(labels, isOpen(name))
+    this.#labelsTo = page.length
     return open
   }
 
-  /** Appends `label="`, escaped or quoted where the name needs it. */
-  labelStart(label: string): void {
-    let start = this.#labelStarts.get(label)
-    if (start === undefined) {
-      const escaped = escapeName(label, this.#escaping)
-      start = `${isLegacyLabelName(escaped) || this.#escaping !== 'allow-utf-8' ? escaped : quote(escaped)}="`
-      this.#labelStarts.set(label, start)
-    }
-    this.#page.text(start)
+  /** As {@link start} with the labels of the line before, which are copied. */
+  again(name: string): boolean {
+    this.#page.text(name)
+    this.#page.repeat(this.#labelsFrom, this.#labelsTo)
+    return isOpen(name) || this.#labelsTo > this.#labelsFrom
   }
+
+  /** Appends `,le="` or `{le="` to a beginning: the family's own label, ready for its value. */
+  addOwn(open: boolean): void {
+    this.#page.byte(open ? COMMA : BRACE)
+    this.#page.text(this.#ownStart)
+  }
+
+  /** Appends `{a="b"`, or `,a="b"` where a brace is open already; true where one is open then. */
+  labels(labels: Labels, open: boolean): boolean {
+    const page = this.#page
+    for (const label in labels) {
+      const value = labels[label] as string
+      if (value === '') continue
+      page.byte(open ? COMMA : BRACE)
+      open = true
+      let start = this.#labelStarts.get(label)
+      if (start === undefined) {
+        start = labelStart(this.#names.write(label))
+        this.#labelStarts.set(label, start)
+      }
+      page.text(start)
+      writeEscaped(page, value)
+      page.byte(QUOTE)
+    }
+    if (this.#names.suspicious) this.rule ??= this.#names.ruleFor(labels)
+    return open
+  }
+}
+
+function isOpen(name: string): boolean {
+  return name.charCodeAt(0) === BRACE
+}
+
+/** How a line with this escaped name begins: `name`, or `{"na.me"` where it must be quoted. */
+export function nameStart(escaped: string): string {
+  return isLegacyMetricName(escaped) ? escaped : `{${quote(escaped)}`
+}
+
+/** An escaped name as it stands in HELP, TYPE and UNIT, quoted where it must be. */
+export function metadataName(escaped: string): string {
+  return isLegacyMetricName(escaped) ? escaped : quote(escaped)
+}
+
+function labelStart(escaped: string): string {
+  return `${isLegacyLabelName(escaped) ? escaped : quote(escaped)}="`
 }
 
 function quote(name: string): string {
@@ -84,12 +115,6 @@ export function writeEscaped(page: ByteWriter, value: string): void {
     bytes[at++] = code
   }
   page.length = at
-}
-
-/** Appends a number as Go writes it, small whole numbers without a detour over a string. */
-export function writeFloat(page: ByteWriter, value: number): void {
-  if (value >= 0 && value < 1e6 && value === (value | 0)) page.integer(value)
-  else page.text(formatFloat(value))
 }
 
 /** Appends a count: whole numbers in plain digits, however large, as Go writes its unsigned integers. */

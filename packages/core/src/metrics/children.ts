@@ -49,42 +49,44 @@ export class Children<C extends Child> {
     let node: Node<C> | undefined = this.#root
     let index = 0
     for (const name in labels) {
-      if (name !== names[index]) return this.#find(this.valuesOf(labels))
       let value = labels[name] as string
-      if (typeof value !== 'string') value = this.#textOf(value, name)
+      if (typeof value === 'number') value = String(value)
+      if (name !== names[index++] || typeof value !== 'string') return this.#getChecked(labels)
       if (node instanceof Map) {
         node = node.get(value)
-        if (node === undefined) return this.#find(this.valuesOf(labels))
-      } else if ((node.labels[name] ?? '') !== value) {
-        return this.#find(this.valuesOf(labels))
+        if (node === undefined) return this.#getChecked(labels)
+      } else if (node.labels[name] !== value) {
+        return this.#getChecked(labels)
       }
-      index += 1
     }
-    if (index !== names.length || node instanceof Map) return this.#find(this.valuesOf(labels))
-    return node
+    return node instanceof Map || index !== names.length ? this.#getChecked(labels) : node
   }
 
-  /** The child of label values in declared order. */
+  /** The child of label values in declared order. The same walk, with the checked way for all that is not plain. */
   getPositional(values: readonly LabelValue[]): C {
-    return this.#find(this.#checkPositional(values))
+    const names = this.#names
+    const { length } = values
+    let node: Node<C> | undefined = this.#root
+    if (length !== names.length) return this.#find(this.#checkPositional(values))
+    for (let index = 0; index < length; index++) {
+      const value = values[index] as string
+      if (node instanceof Map) {
+        node = node.get(value)
+        if (node === undefined) return this.#find(this.#checkPositional(values))
+      } else if ((node.labels[names[index] as string] ?? '') !== value) {
+        return this.#find(this.#checkPositional(values))
+      }
+    }
+    return node instanceof Map ? this.#find(this.#checkPositional(values)) : node
   }
 
-  /** Removes the series of a label set; false where there was none. A held child lives on, unexposed. */
-  remove(labels: { readonly [name: string]: LabelValue } | readonly LabelValue[]): boolean {
-    const values = Array.isArray(labels)
-      ? this.#checkPositional(labels as readonly LabelValue[])
-      : this.valuesOf(labels as { readonly [name: string]: LabelValue })
+  /** Removes the series of these values; false where there was none. A held child lives on, unexposed. */
+  remove(values: readonly string[]): boolean {
     return this.#removeAll((level) => values[level]) > 0
   }
 
   /** Removes every series that has all of these labels, and says how many. An empty set removes everything. */
-  removeMatching(partial: { readonly [name: string]: LabelValue }): number {
-    const wanted = new Map<string, string>()
-    if (typeof partial !== 'object' || partial === null) this.#refuseLabels('to be an object', partial)
-    for (const name of Object.keys(partial)) {
-      if (!this.#names.includes(name)) this.#refuseLabels(`to hold no other names than ${this.#list()}`, partial)
-      wanted.set(name, this.#textOf(partial[name], name))
-    }
+  removeMatching(wanted: ReadonlyMap<string, string>): number {
     return this.#removeAll((level) => wanted.get(this.#names[level] as string))
   }
 
@@ -111,6 +113,28 @@ export class Children<C extends Child> {
       if (!this.#names.includes(name)) this.#refuseLabels(`to hold no other names than ${this.#list()}`, labels)
     }
     return values
+  }
+
+  /** Label values in declared order from an object or from such values; throws as {@link Children.valuesOf} does. */
+  valuesFrom(labels: { readonly [name: string]: LabelValue } | readonly LabelValue[]): string[] {
+    return Array.isArray(labels)
+      ? this.#checkPositional(labels as readonly LabelValue[])
+      : this.valuesOf(labels as { readonly [name: string]: LabelValue })
+  }
+
+  /** What {@link Children.removeMatching} is to look for; throws for names that are not declared. */
+  wantedFrom(partial: { readonly [name: string]: LabelValue }): ReadonlyMap<string, string> {
+    const wanted = new Map<string, string>()
+    if (typeof partial !== 'object' || partial === null) this.#refuseLabels('to be an object', partial)
+    for (const name of Object.keys(partial)) {
+      if (!this.#names.includes(name)) this.#refuseLabels(`to hold no other names than ${this.#list()}`, partial)
+      wanted.set(name, this.#textOf(partial[name], name))
+    }
+    return wanted
+  }
+
+  #getChecked(labels: { readonly [name: string]: LabelValue }): C {
+    return this.#find(this.valuesOf(labels))
   }
 
   #checkPositional(values: readonly LabelValue[]): string[] {
@@ -164,7 +188,7 @@ export class Children<C extends Child> {
     const matches = (labels: Labels): boolean =>
       this.#names.every((name, level) => {
         const value = wanted(level)
-        return value === undefined || value === (labels[name] ?? '')
+        return value === undefined || value === valueIn(labels, name)
       })
     const removed = this.#removeFrom(this.#root, 0, wanted, matches)
     this.#size -= removed
@@ -217,21 +241,31 @@ function branch<C extends Child>(
     at.set(values[depth] as string, inner)
     at = inner
   }
-  at.set(child.labels[names[differing] as string] ?? '', child)
+  at.set(valueIn(child.labels, names[differing] as string), child)
   return at
 }
 
-function* walk<C extends Child>(map: Map<string, Node<C>>): Generator<C> {
-  for (const node of map.values()) {
-    if (node instanceof Map) yield* walk(node)
-    else yield node
+/** Depth first, with a stack of its own: generators in generators would hand each child through every level. */
+function* walk<C extends Child>(root: Map<string, Node<C>>): Generator<C> {
+  const stack: Iterator<Node<C>>[] = [root.values()]
+  while (stack.length > 0) {
+    const next = (stack[stack.length - 1] as Iterator<Node<C>>).next()
+    if (next.done === true) stack.pop()
+    else if (next.value instanceof Map) stack.push(next.value.values())
+    else yield next.value
   }
 }
 
 /** The first level from `from` on where a child's labels differ from `values`; -1 where none does. */
 function differingLevel(names: readonly string[], from: number, labels: Labels, values: readonly string[]): number {
   for (let level = from; level < names.length; level++) {
-    if ((labels[names[level] as string] ?? '') !== values[level]) return level
+    if (valueIn(labels, names[level] as string) !== values[level]) return level
   }
   return -1
+}
+
+/** A label that is absent has an empty value. Not `?? ''`: a label may be called `constructor`, which every object has. */
+function valueIn(labels: Labels, name: string): string {
+  const value: unknown = labels[name]
+  return typeof value === 'string' ? value : ''
 }

@@ -1,8 +1,8 @@
 import { unixSeconds } from '../clock.ts'
 import { MetricError } from '../errors.ts'
-import type { Exemplar, ValueSeries } from '../family.ts'
+import type { ValueSeries } from '../family.ts'
 import type { Labels, LabelValues } from '../labels.ts'
-import { type ExemplarLabels, exemplarFrom } from './exemplar.ts'
+import { type ExemplarLabels, ExemplarSlots, type MetricExemplars } from './exemplar.ts'
 import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
 import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
 
@@ -23,11 +23,11 @@ export type ErrorClass = abstract new (...args: never[]) => Error
  */
 export class Counter<L extends string = never> extends Metric<L, CounterChild> {
   constructor(options: CounterOptions<L>) {
-    const bare = options?.totalSuffix === false && !String(options.name).endsWith('_total')
+    const bare = options?.totalSuffix === false && !(typeof options.name === 'string' && options.name.endsWith('_total'))
     super(options, {
       type: 'counter',
       options: ['totalSuffix'],
-      create: (labels) => new CounterChild(labels, this),
+      create: (labels) => new CounterChild(labels, this.exemplars),
       updates: ['inc'],
       ...(bare && { totalSuffix: false }),
     })
@@ -44,8 +44,11 @@ export class Counter<L extends string = never> extends Metric<L, CounterChild> {
    */
   inc(...args: WithLabels<L, [value?: number, exemplar?: ExemplarLabels]>): void
   inc(first?: LabelValues | number, second?: number | ExemplarLabels, third?: ExemplarLabels): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).inc(second as number, third)
-    else this.child(undefined).inc(first as number, second as ExemplarLabels)
+    if (typeof first === 'object' && first !== null) {
+      // Before the look-up, which makes a series where there is none.
+      if (second !== undefined && !isIncrement(second)) refuseIncrement(second, this.name)
+      this.children.get(first).inc(second as number, third)
+    } else this.child(undefined).inc(first as number, second as ExemplarLabels)
   }
 
   /** Counts calls, failed ones too: a method decorator, or with a function a wrapper of it. */
@@ -76,11 +79,15 @@ export class Counter<L extends string = never> extends Metric<L, CounterChild> {
       if (failed && (!filters || error instanceof errors)) child.inc()
     })
   }
+}
 
-  /** Counts an exemplar that broke the rules of the format. */
-  exemplarDropped(): void {
-    this.countLoss('exemplars_dropped')
-  }
+function isIncrement(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity
+}
+
+function refuseIncrement(value: unknown, metric: string): never {
+  const rule = 'to be a finite number >= 0'
+  throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Counter', metric, argument: 'value', rule, value })
 }
 
 function isErrorClass(value: unknown): value is ErrorClass {
@@ -92,19 +99,21 @@ export class CounterChild implements MetricChild {
   readonly labels: Labels
   #value = 0
   #created = unixSeconds()
-  #exemplar: Exemplar | undefined = undefined
-  readonly #metric: { readonly name: string; exemplarDropped(): void }
+  /** There once the series has had an exemplar, or may find one: without it `inc` costs a test of the field. */
+  #slots: ExemplarSlots | undefined = undefined
+  readonly #exemplars: MetricExemplars
 
-  constructor(labels: Labels, metric: { readonly name: string; exemplarDropped(): void }) {
+  constructor(labels: Labels, exemplars: MetricExemplars) {
     this.labels = labels
-    this.#metric = metric
+    this.#exemplars = exemplars
+    if (exemplars.source !== undefined) this.sample()
   }
 
   /** See {@link Counter.inc}. One comparison and one addition. */
   inc(value: number = 1, exemplar?: ExemplarLabels): void {
-    if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) this.#refuse(value)
+    if (!isIncrement(value)) refuseIncrement(value, this.#exemplars.metric)
     this.#value += value
-    if (exemplar !== undefined) this.#keep(exemplar, value)
+    if (exemplar !== undefined || this.#slots !== undefined) this.#exemplify(value, exemplar)
   }
 
   get value(): number {
@@ -114,22 +123,19 @@ export class CounterChild implements MetricChild {
   zero(): void {
     this.#value = 0
     this.#created = unixSeconds()
-    this.#exemplar = undefined
+    this.#slots?.clear()
+  }
+
+  sample(): void {
+    this.#slots ??= new ExemplarSlots()
   }
 
   snapshot(): ValueSeries {
-    return { labels: this.labels, value: this.#value, exemplar: this.#exemplar, created: this.#created }
+    return { labels: this.labels, value: this.#value, exemplar: this.#slots?.exemplars[0], created: this.#created }
   }
 
-  #keep(labels: ExemplarLabels, value: number): void {
-    const exemplar = exemplarFrom(labels, value)
-    if (exemplar === undefined) this.#metric.exemplarDropped()
-    else this.#exemplar = exemplar
-  }
-
-  #refuse(value: unknown): never {
-    const rule = 'to be a finite number >= 0'
-    const { name } = this.#metric
-    throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Counter', metric: name, argument: 'value', rule, value })
+  #exemplify(value: number, given: ExemplarLabels | undefined): void {
+    this.#slots ??= new ExemplarSlots()
+    this.#exemplars.take(this.#slots, 0, value, given)
   }
 }

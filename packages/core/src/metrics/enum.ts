@@ -29,8 +29,11 @@ export class Enum<L extends string = never, S extends string = string> extends M
   /** Enters a state. Throws `ERR_NARTHEX_INVALID_STATE` for one that was not declared. */
   state(...args: WithLabels<L, [state: S]>): void
   state(first: LabelValues | S, second?: S): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).state(second as S)
-    else this.child(undefined).state(first)
+    if (typeof first === 'object' && first !== null) {
+      // Before the look-up, which makes a series where there is none.
+      indexOfState(second, this)
+      this.children.get(first).state(second as S)
+    } else this.child(undefined).state(first)
   }
 
   #checkStates(states: unknown): readonly S[] {
@@ -58,13 +61,7 @@ export class EnumChild<S extends string = string> implements MetricChild {
 
   /** See {@link Enum.state}. */
   state(state: S): void {
-    const index = this.#metric.states.indexOf(state)
-    if (index < 0) {
-      const { name: metric, states } = this.#metric
-      const rule = `to be one of ${states.join(', ')}`
-      throw new MetricError('ERR_NARTHEX_INVALID_STATE', { subject: 'Enum', metric, argument: 'state', rule, value: state })
-    }
-    this.#state = index
+    this.#state = indexOfState(state, this.#metric)
   }
 
   zero(): void {
@@ -75,4 +72,12 @@ export class EnumChild<S extends string = string> implements MetricChild {
     const states = this.#metric.states.map((name, index) => ({ name, enabled: index === this.#state }))
     return { labels: this.labels, states }
   }
+}
+
+/** Throws for a state that was not declared. */
+function indexOfState(state: unknown, { name: metric, states }: { name: string; states: readonly unknown[] }): number {
+  const index = states.indexOf(state)
+  if (index >= 0) return index
+  const rule = `to be one of ${states.join(', ')}`
+  throw new MetricError('ERR_NARTHEX_INVALID_STATE', { subject: 'Enum', metric, argument: 'state', rule, value: state })
 }

@@ -15,7 +15,8 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
       type: 'gauge',
       options: [],
       create: (labels) => new GaugeChild(labels, this),
-      updates: ['set', 'inc', 'dec', 'setToCurrentTime', 'setFunction'],
+      // `setToCurrentTime` calls `set`: one update.
+      updates: ['set', 'inc', 'dec', 'setFunction'],
     })
     this.start(options.registry)
   }
@@ -23,22 +24,28 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
   /** Sets the series to `value`: any number, NaN and ±Infinity included. Anything else throws. */
   set(...args: WithLabels<L, [value: number]>): void
   set(first: LabelValues | number, second?: number): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).set(second as number)
-    else this.child(undefined).set(first)
+    if (typeof first === 'object' && first !== null) {
+      if (typeof second !== 'number') refuseValue(second, this.name)
+      this.children.get(first).set(second)
+    } else this.child(undefined).set(first)
   }
 
   /** Adds `value`, by default 1. */
   inc(...args: WithLabels<L, [value?: number]>): void
   inc(first?: LabelValues | number, second?: number): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).inc(second)
-    else this.child(undefined).inc(first)
+    if (typeof first === 'object' && first !== null) {
+      if (second !== undefined && typeof second !== 'number') refuseValue(second, this.name)
+      this.children.get(first).inc(second)
+    } else this.child(undefined).inc(first)
   }
 
   /** Takes `value` away, by default 1. */
   dec(...args: WithLabels<L, [value?: number]>): void
   dec(first?: LabelValues | number, second?: number): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).dec(second)
-    else this.child(undefined).dec(first)
+    if (typeof first === 'object' && first !== null) {
+      if (second !== undefined && typeof second !== 'number') refuseValue(second, this.name)
+      this.children.get(first).dec(second)
+    } else this.child(undefined).dec(first)
   }
 
   /** Sets the series to the time of day, in seconds since the epoch: `job_last_success_unixtime`. */
@@ -53,8 +60,10 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
    */
   setFunction(...args: WithLabels<L, [value: () => number]>): void
   setFunction(first: LabelValues | (() => number), second?: () => number): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).setFunction(second as () => number)
-    else this.child(undefined).setFunction(first)
+    if (typeof first === 'object' && first !== null) {
+      if (typeof second !== 'function') refuseValue(second, this.name, FUNCTION_RULE)
+      this.children.get(first).setFunction(second)
+    } else this.child(undefined).setFunction(first)
   }
 
   /** Starts a timer that sets the series to its seconds when it is called. */
@@ -110,21 +119,21 @@ export class GaugeChild implements MetricChild {
 
   /** See {@link Gauge.set}. */
   set(value: number): void {
-    if (typeof value !== 'number') this.#refuse('value', value)
+    if (typeof value !== 'number') refuseValue(value, this.#metric.name)
     this.#value = value
     this.#function = undefined
   }
 
   /** See {@link Gauge.inc}. */
   inc(value: number = 1): void {
-    if (typeof value !== 'number') this.#refuse('value', value)
+    if (typeof value !== 'number') refuseValue(value, this.#metric.name)
     this.#value += value
     this.#function = undefined
   }
 
   /** See {@link Gauge.dec}. */
   dec(value: number = 1): void {
-    if (typeof value !== 'number') this.#refuse('value', value)
+    if (typeof value !== 'number') refuseValue(value, this.#metric.name)
     this.#value -= value
     this.#function = undefined
   }
@@ -136,7 +145,7 @@ export class GaugeChild implements MetricChild {
 
   /** See {@link Gauge.setFunction}. */
   setFunction(value: () => number): void {
-    if (typeof value !== 'function') this.#refuse('value', value, 'to be a function that returns a number')
+    if (typeof value !== 'function') refuseValue(value, this.#metric.name, FUNCTION_RULE)
     this.#function = value
   }
 
@@ -169,9 +178,11 @@ export class GaugeChild implements MetricChild {
     this.#metric.functionFailed()
     return false
   }
+}
 
-  #refuse(argument: string, value: unknown, rule = 'to be a number'): never {
-    const { name } = this.#metric
-    throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Gauge', metric: name, argument, rule, value })
-  }
+const FUNCTION_RULE = 'to be a function that returns a number'
+
+/** Metrics check before they look a series up, which makes it where there is none. */
+function refuseValue(value: unknown, metric: string, rule = 'to be a number'): never {
+  throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Gauge', metric, argument: 'value', rule, value })
 }

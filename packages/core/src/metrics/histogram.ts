@@ -1,51 +1,76 @@
-import { unixSeconds } from '../clock.ts'
-import { MetricError } from '../errors.ts'
-import type { Bucket, Exemplar, HistogramSeries } from '../family.ts'
 import type { Labels, LabelValues } from '../labels.ts'
 import { startTimer, type Timer } from '../timer.ts'
 import { checkBuckets, DEFAULT_BUCKETS } from './buckets.ts'
-import { type ExemplarLabels, exemplarFrom } from './exemplar.ts'
-import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
+import type { ExemplarLabels } from './exemplar.ts'
+import { HistogramChild, HistogramLayout } from './histogram-child.ts'
+import { type LabelArgument, Metric, type MetricOptions, type WithLabels } from './metric.ts'
+import { checkNative, type NativeHistogramOptions } from './native-histogram.ts'
+import { NativeHistogramChild } from './native-histogram-child.ts'
 import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
 
 export interface HistogramOptions<L extends string = never> extends MetricOptions<L, Histogram<L>> {
   /**
    * Upper bounds, included, in increasing order; +Inf is implied.
-   * @default [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+   * @default [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], and none beside `native`
    */
   readonly buckets?: readonly number[]
+  /**
+   * Sparse, exponential buckets that need no bounds: for scrapers that read protobuf. Text formats show the classic
+   * buckets only, and without them count and sum.
+   */
+  readonly native?: NativeHistogramOptions
 }
 
 /** How often something took how long, or was how big: cumulative buckets, a sum and a count. */
 export class Histogram<L extends string = never> extends Metric<L, HistogramChild> {
+  readonly #layout: HistogramLayout
+
   constructor(options: HistogramOptions<L>) {
-    const bounds: number[] = []
+    const definition: unknown[] = []
     super(options, {
       type: 'histogram',
-      options: ['buckets'],
-      create: (labels) => new HistogramChild(labels, layout),
+      options: ['buckets', 'native'],
+      create: (labels) => create(labels),
       updates: ['observe'],
-      definition: bounds,
+      definition,
     })
-    bounds.push(...checkBuckets(options.buckets ?? DEFAULT_BUCKETS, this.name))
-    const layout = new HistogramLayout(this.name, bounds, () => this.countLoss('exemplars_dropped'))
+    const native = options.native === undefined ? undefined : checkNative(options.native, this.name)
+    const { buckets = native === undefined ? DEFAULT_BUCKETS : undefined } = options
+    // Pushed into a new array, so that the engine keeps raw doubles: a copy of frozen bounds would hold references.
+    const bounds: number[] = []
+    if (buckets !== undefined) bounds.push(...checkBuckets(buckets, this.name))
+    definition.push(buckets !== undefined, bounds, native)
+    const least = native !== undefined || (bounds[0] ?? 0) < 0 ? -Infinity : 0
+    const layout = new HistogramLayout(this.name, bounds, least, this.exemplars)
+    this.#layout = layout
+    const create =
+      native === undefined
+        ? (labels: Labels) => new HistogramChild(labels, layout)
+        : (labels: Labels) => new NativeHistogramChild(labels, layout, native, buckets !== undefined)
     this.start(options.registry)
   }
 
   /**
    * Counts `value` in the series of `labels`. Throws `ERR_NARTHEX_INVALID_VALUE` for NaN, for a negative value unless a
-   * bucket is negative, and for what is no number; changes nothing then. ±Infinity counts.
+   * bucket is negative or the histogram is native, and for what is no number; changes nothing then. ±Infinity counts.
    */
   observe(...args: WithLabels<L, [value: number, exemplar?: ExemplarLabels]>): void
   observe(first: LabelValues | number, second?: number | ExemplarLabels, third?: ExemplarLabels): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).observe(second as number, third)
-    else this.child(undefined).observe(first, second as ExemplarLabels)
+    if (typeof first === 'object' && first !== null) {
+      const layout: HistogramLayout = this.#layout
+      // Before the look-up, which makes a series where there is none.
+      if (typeof second !== 'number' || !(second >= layout.least)) layout.refuse(second)
+      this.children.get(first).observe(second, third)
+    } else this.child(undefined).observe(first, second as ExemplarLabels)
   }
 
   /** Starts a timer that observes its seconds when it is called. */
   startTimer(labels?: Partial<LabelArgument<L>>): Timer<Partial<LabelArgument<L>>> {
     return startTimer((seconds, late, exemplar) => {
-      this.child(labels === undefined && late === undefined ? undefined : { ...labels, ...late }).observe(seconds, exemplar)
+      this.child(labels === undefined && late === undefined ? undefined : { ...labels, ...late }).observe(
+        seconds,
+        exemplar,
+      )
     })
   }
 
@@ -60,90 +85,5 @@ export class Histogram<L extends string = never> extends Metric<L, HistogramChil
       const end = startTimer((seconds) => child.observe(seconds))
       return () => void end()
     })
-  }
-}
-
-/** What all series of a histogram share. */
-class HistogramLayout {
-  readonly name: string
-  readonly bounds: readonly number[]
-  /** The least value that counts: below zero only where a bucket is. */
-  readonly least: number
-  /** A zeroed series: a count for each bucket (not cumulative), +Inf included, then sum and created time. */
-  readonly cells: readonly number[]
-  readonly exemplarDropped: () => void
-
-  constructor(name: string, bounds: readonly number[], exemplarDropped: () => void) {
-    this.name = name
-    this.bounds = bounds
-    this.least = (bounds[0] ?? 0) < 0 ? -Infinity : 0
-    // Born as fractions, so that the engine keeps raw doubles in every copy (`memory` in benchmarks).
-    const cells = Array.from({ length: bounds.length + 3 }, () => 0.5)
-    this.cells = cells.fill(0)
-    this.exemplarDropped = exemplarDropped
-  }
-}
-
-/** One series of a {@link Histogram}: hold it where speed matters. */
-export class HistogramChild implements MetricChild {
-  readonly labels: Labels
-  readonly #layout: HistogramLayout
-  #cells: number[]
-  #exemplars: (Exemplar | undefined)[] | undefined = undefined
-
-  constructor(labels: Labels, layout: HistogramLayout) {
-    this.labels = labels
-    this.#layout = layout
-    this.#cells = layout.cells.slice()
-    this.#cells[layout.bounds.length + 2] = unixSeconds()
-  }
-
-  /** See {@link Histogram.observe}. A scan over the bounds (the fastest way to 30 of them: `observe` in benchmarks) and two additions. */
-  observe(value: number, exemplar?: ExemplarLabels): void {
-    const layout = this.#layout
-    if (typeof value !== 'number' || !(value >= layout.least)) this.#refuse(value)
-    const { bounds } = layout
-    const cells = this.#cells
-    const length = bounds.length
-    let index = 0
-    while (index < length && value > (bounds[index] as number)) index++
-    cells[index] += 1
-    cells[length + 1] += value
-    if (exemplar !== undefined) this.#keep(exemplar, value, index)
-  }
-
-  zero(): void {
-    const { bounds, cells } = this.#layout
-    this.#cells = cells.slice()
-    this.#cells[bounds.length + 2] = unixSeconds()
-    this.#exemplars = undefined
-  }
-
-  snapshot(): HistogramSeries {
-    const { bounds } = this.#layout
-    const cells = this.#cells
-    const exemplars = this.#exemplars
-    const length = bounds.length
-    const buckets: Bucket[] = []
-    let count = 0
-    for (let index = 0; index <= length; index++) {
-      count += cells[index] as number
-      const le = index === length ? Infinity : (bounds[index] as number)
-      buckets.push({ le, count, exemplar: exemplars?.[index] })
-    }
-    return { labels: this.labels, count, sum: cells[length + 1] as number, buckets, created: cells[length + 2] as number }
-  }
-
-  #keep(labels: ExemplarLabels, value: number, bucket: number): void {
-    const exemplar = exemplarFrom(labels, value)
-    if (exemplar === undefined) return this.#layout.exemplarDropped()
-    this.#exemplars ??= Array.from({ length: this.#layout.bounds.length + 1 })
-    this.#exemplars[bucket] = exemplar
-  }
-
-  #refuse(value: unknown): never {
-    const { name, least } = this.#layout
-    const rule = least === 0 ? 'to be a number >= 0' : 'to be a number other than NaN'
-    throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Histogram', metric: name, argument: 'value', rule, value })
   }
 }

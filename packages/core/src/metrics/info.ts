@@ -20,8 +20,13 @@ export class Info<L extends string = never> extends Metric<L, InfoChild> {
   /** Replaces the facts of a series. Throws for a fact that is named like a label of the metric. */
   info(...args: WithLabels<L, [facts: { readonly [name: string]: LabelValue }]>): void
   info(first: LabelValues, second?: LabelValues): void {
-    if (second === undefined) this.child(undefined).info(first)
-    else this.children.get(first).info(second)
+    if (this.labelNames.length === 0 && second === undefined) {
+      this.child(undefined).info(first)
+      return
+    }
+    // Before the look-up, which makes a series where there is none.
+    factsFrom(second, this)
+    this.children.get(first).info(second as LabelValues)
   }
 }
 
@@ -39,15 +44,7 @@ export class InfoChild implements MetricChild {
 
   /** See {@link Info.info}. */
   info(facts: { readonly [name: string]: LabelValue }): void {
-    const { name: metric, labelNames } = this.#metric
-    if (typeof facts !== 'object' || facts === null || Array.isArray(facts)) {
-      this.#refuse('to be an object of facts', facts)
-    }
-    const names = checkLabelNames(Object.keys(facts), 'info', 'Info', metric)
-    const clash = names.find((name) => labelNames.includes(name))
-    if (clash !== undefined) this.#refuse(`to leave \`${clash}\` to the metric's own labels`, facts)
-    const values = names.map((name) => labelValueOf(facts[name], name, 'Info', metric))
-    this.#facts = Object.freeze({ ...this.labels, ...labelsFrom(names, values) })
+    this.#facts = Object.freeze({ ...this.labels, ...factsFrom(facts, this.#metric) })
   }
 
   zero(): void {
@@ -57,9 +54,20 @@ export class InfoChild implements MetricChild {
   snapshot(): InfoSeries {
     return { labels: this.#facts }
   }
+}
 
-  #refuse(rule: string, value: unknown): never {
-    const { name: metric } = this.#metric
-    throw new MetricError('ERR_NARTHEX_INVALID_LABELS', { subject: 'Info', metric, argument: 'facts', rule, value })
+/** Facts as labels; throws for one that is named like a label of the metric. */
+function factsFrom(
+  facts: { readonly [name: string]: LabelValue } | undefined,
+  { name: metric, labelNames }: { readonly name: string; readonly labelNames: readonly string[] },
+): Labels {
+  const refuse = (rule: string): never => {
+    const code = 'ERR_NARTHEX_INVALID_LABELS'
+    throw new MetricError(code, { subject: 'Info', metric, argument: 'facts', rule, value: facts })
   }
+  if (typeof facts !== 'object' || facts === null || Array.isArray(facts)) return refuse('to be an object of facts')
+  const names = checkLabelNames(Object.keys(facts), 'info', 'Info', metric, 'facts')
+  const clash = names.find((name) => labelNames.includes(name))
+  if (clash !== undefined) refuse(`to leave \`${clash}\` to the metric's own labels`)
+  return labelsFrom(names, names.map((name) => labelValueOf(facts[name], name, 'Info', metric)))
 }

@@ -6,6 +6,7 @@ import { checkLabelNames, type Labels, type LabelValue, type LabelValues } from 
 import { isValidName } from '../names.ts'
 import { emitWarning } from '../warning.ts'
 import { Children, type Child } from './children.ts'
+import { MetricExemplars } from './exemplar.ts'
 
 /** The options that every metric has. `Self` is the metric that `collect` is called on. */
 export interface MetricOptions<L extends string, Self = unknown> {
@@ -54,6 +55,8 @@ export interface MetricChild extends Child {
   snapshot(): Series
   /** Makes the series current before a scrape reads it; false leaves it out of the page. */
   refresh?(): boolean
+  /** Has the series look for exemplars in {@link MetricExemplars.source} from now on. */
+  sample?(): void
 }
 
 /** What a metric class tells the shared base. */
@@ -71,6 +74,14 @@ export interface MetricKind<C extends MetricChild> {
 
 type CollectCallback = (this: unknown, metric: unknown) => void | Promise<void>
 
+/** Marks the metrics of every copy of the package, where `instanceof` knows only those of its own. */
+const METRIC: unique symbol = Symbol.for('@narthex/core/metric/v1')
+
+/** Whether `value` is a metric, of this copy of the package or of another one that shares its registry. */
+export function isMetric(value: unknown): value is Metric<string, MetricChild> {
+  return typeof value === 'object' && value !== null && METRIC in value
+}
+
 const COMMON_OPTIONS = ['name', 'help', 'unit', 'labelNames', 'registry', 'maxSeries', 'collect'] as const
 
 /**
@@ -81,9 +92,13 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   readonly name: string
   readonly help: string
   readonly type: MetricType
+  /** @internal */
+  readonly [METRIC] = true
   readonly unit: string | undefined
   readonly labelNames: readonly L[]
   protected readonly children: Children<C>
+  /** Where the series of a counter or histogram get their exemplars. */
+  protected readonly exemplars: MetricExemplars
   /** The only series of a metric without labels. */
   protected single: C | undefined
   /** The family as it is now: reading it runs no callback. */
@@ -103,7 +118,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
       const rule = 'to be an object with `name` and `help`'
       throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', { subject, argument: 'options', rule, value: options })
     }
-    refuseUnknownOptions(subject, String(options.name), options, [...COMMON_OPTIONS, ...kind.options])
+    refuseUnknownOptions(subject, typeof options.name === 'string' ? options.name : undefined, options, [...COMMON_OPTIONS, ...kind.options])
     this.name = this.#checkName(options.name, options.unit)
     this.unit = options.unit === '' ? undefined : options.unit
     if (typeof options.help !== 'string') this.refuse('ERR_NARTHEX_INVALID_HELP', 'help', 'to be a string', options.help)
@@ -121,6 +136,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     if (registry !== undefined && registry !== null && typeof registry.register !== 'function') {
       this.refuseOption('registry', 'to be a Registry or null', registry)
     }
+    this.exemplars = new MetricExemplars(this.name, () => this.countLoss('exemplars_dropped'))
     this.children = new Children({
       subject,
       metric: this.name,
@@ -162,15 +178,15 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
 
   /** Stops exposing a series; false where there was none. A held child is detached: it counts on, unseen. */
   remove(...labels: ChildArguments<L>): boolean {
-    if (this.single !== undefined) return false
     const [first] = labels
-    return this.children.remove(labels.length === 1 && typeof first === 'object' ? first : (labels as LabelValue[]))
+    const values = this.children.valuesFrom(labels.length === 1 && typeof first === 'object' ? first : (labels as LabelValue[]))
+    return this.single === undefined && this.children.remove(values)
   }
 
   /** Removes every series that has all of these labels, and says how many: `removeMatching({ tenant: 'gone' })`. */
   removeMatching(labels: Partial<LabelValues<L>>): number {
-    if (this.single !== undefined && Object.keys(labels).length === 0) return 0
-    return this.children.removeMatching(labels as LabelValues)
+    const wanted = this.children.wantedFrom(labels as LabelValues)
+    return this.single === undefined ? this.children.removeMatching(wanted) : 0
   }
 
   /** Sets every series to zero and renews its created time. Held children stay attached. */
@@ -190,15 +206,25 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
 
   registered(host: CollectorHost): void {
     this.#hosts.add(host)
+    this.exemplarSourceChanged()
   }
 
   unregistered(host: CollectorHost): void {
     this.#hosts.delete(host)
+    this.exemplarSourceChanged()
+  }
+
+  /** In several registries, the first one with a source of exemplars counts. */
+  exemplarSourceChanged(): void {
+    const hosts = [...this.#hosts]
+    const source = hosts.find((host) => host.exemplarSource !== undefined)?.exemplarSource
+    this.exemplars.source = source
+    if (source !== undefined) for (const child of this.children) child.sample?.()
   }
 
   /** Whether another metric is defined in the same words, so that one can stand for the other. */
   isDefinedLike(other: unknown): boolean {
-    return other instanceof Metric && other.#definition() === this.#definition()
+    return isMetric(other) && other.definition() === this.definition()
   }
 
   /** The child of a label set, or the only child where there are no labels. */
@@ -276,7 +302,8 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     )
   }
 
-  #definition(): string {
+  /** @internal */
+  definition(): string {
     const { name, help, type, unit, labelNames } = this
     return JSON.stringify([name, help, type, unit ?? '', labelNames, this.#kind.totalSuffix, this.#kind.definition])
   }

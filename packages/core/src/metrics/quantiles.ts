@@ -27,7 +27,7 @@ export class QuantileSketch {
     for (const value of this.#values) yield [value, 1]
     if (this.#zeros > 0) yield [0, this.#zeros]
     if (this.#infinities > 0) yield [Infinity, this.#infinities]
-    for (const [index, count] of this.#counts ?? []) yield [(2 * GAMMA ** index) / (GAMMA + 1), count]
+    for (const [index, count] of this.#counts ?? []) yield [valueOf(index), count]
   }
 
   #round(value: number): void {
@@ -63,8 +63,21 @@ export function quantilesOf(sketches: Iterable<QuantileSketch>, quantiles: reado
   let at = 0
   let seen = entries[0]?.[1] ?? 0
   return quantiles.map((quantile) => {
-    const rank = Math.max(1, Math.ceil(quantile * total))
+    const rank = rankOf(quantile, total)
     while (seen < rank && at < entries.length - 1) seen += (entries[++at] as [number, number])[1]
     return entries[at]?.[0] ?? Number.NaN
   })
+}
+
+/** The value that is equally far, relatively, from both ends of (GAMMA ** (index - 1), GAMMA ** index]. */
+function valueOf(index: number): number {
+  // The upper end of the last interval is beyond the largest double.
+  return Math.min(GAMMA ** (index - 1) * (1 + ACCURACY), Number.MAX_VALUE)
+}
+
+/** The first rank, from 1 on, whose share of `total` is at least `quantile`. */
+function rankOf(quantile: number, total: number): number {
+  const rank = Math.max(1, Math.ceil(quantile * total))
+  // The product may be a hair above a whole number: 0.07 * 100 is 7.000000000000001.
+  return rank > 1 && (rank - 1) / total >= quantile ? rank - 1 : rank
 }

@@ -50,8 +50,11 @@ export class Summary<L extends string = never> extends Metric<L, SummaryChild> {
   /** Adds an observation to the series of `labels`. Throws `ERR_NARTHEX_INVALID_VALUE` for NaN, negatives and non-numbers. */
   observe(...args: WithLabels<L, [value: number]>): void
   observe(first: LabelValues | number, second?: number): void {
-    if (typeof first === 'object' && first !== null) this.children.get(first).observe(second as number)
-    else this.child(undefined).observe(first)
+    if (typeof first === 'object' && first !== null) {
+      // Before the look-up, which makes a series where there is none.
+      if (!isObservation(second)) refuseObservation(second, this.name)
+      this.children.get(first).observe(second)
+    } else this.child(undefined).observe(first)
   }
 
   /** Starts a timer that observes its seconds when it is called. */
@@ -110,7 +113,7 @@ export class SummaryChild implements MetricChild {
 
   /** See {@link Summary.observe}. Two additions; with quantiles also a clock read and a logarithm. */
   observe(value: number): void {
-    if (typeof value !== 'number' || !(value >= 0)) this.#refuse(value)
+    if (!isObservation(value)) refuseObservation(value, this.#layout.name)
     this.#count += 1
     this.#sum += value
     if (this.#window !== undefined) this.#window.observe(value)
@@ -134,12 +137,15 @@ export class SummaryChild implements MetricChild {
       created: this.#created,
     }
   }
+}
 
-  #refuse(value: unknown): never {
-    const { name: metric } = this.#layout
-    const rule = 'to be a number >= 0'
-    throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Summary', metric, argument: 'value', rule, value })
-  }
+function isObservation(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0
+}
+
+function refuseObservation(value: unknown, metric: string): never {
+  const rule = 'to be a number >= 0'
+  throw new MetricError('ERR_NARTHEX_INVALID_VALUE', { subject: 'Summary', metric, argument: 'value', rule, value })
 }
 
 function newWindow({ quantiles, maxAgeSeconds, ageBuckets }: SummaryLayout): SlidingWindow | undefined {

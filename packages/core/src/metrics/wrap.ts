@@ -1,3 +1,5 @@
+import { MetricError } from '../errors.ts'
+
 /** A function of any shape. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyFunction = (this: any, ...args: any[]) => any
@@ -51,20 +53,33 @@ export function wrapFunction<F extends AnyFunction>(fn: F, around: Around): F {
   return lookLike(wrapper, fn) as F
 }
 
-/** `fn` wrapped, or without one a decorator that wraps a method. */
+/** `fn` wrapped, or without one a decorator that wraps a method, and throws `ERR_NARTHEX_INVALID_ARGUMENT` for what is none. */
 export function wrapOrDecorate<F extends AnyFunction>(fn: F | undefined, around: Around): F | MethodDecorator {
   if (fn !== undefined) return wrapFunction(fn, around)
-  return ((target: unknown, _context: unknown, descriptor?: PropertyDescriptor): unknown => {
-    if (descriptor === undefined) return wrapFunction(target as AnyFunction, around)
-    descriptor.value = wrapFunction(descriptor.value as AnyFunction, around)
+  return ((target: unknown, context: unknown, descriptor?: PropertyDescriptor): unknown => {
+    const isMethod = descriptor !== undefined || (context as { kind?: unknown } | undefined)?.kind === 'method'
+    const method: unknown = descriptor === undefined ? target : descriptor.value
+    if (!isMethod || typeof method !== 'function') return refuse('target', 'to be a method', target)
+    const wrapped = wrapFunction(method as AnyFunction, around)
+    if (descriptor === undefined) return wrapped
+    descriptor.value = wrapped
     return descriptor
   }) as MethodDecorator
 }
 
-/** Splits `(labels?, fn?)`, in which either may be left out. */
+/** Splits `(labels?, fn?)`, in which either may be left out. Throws `ERR_NARTHEX_INVALID_ARGUMENT` for anything else. */
 export function splitLabelsAndFunction<Labels>(args: readonly unknown[]): [Labels | undefined, AnyFunction | undefined] {
+  for (const argument of args) {
+    if (argument === null || !['undefined', 'object', 'function'].includes(typeof argument)) {
+      refuse('arguments', 'to be a label set and a function, or one of them', argument)
+    }
+  }
   const fn = args.find((argument) => typeof argument === 'function') as AnyFunction | undefined
   return [args.find((argument) => typeof argument === 'object' && argument !== null) as Labels | undefined, fn]
+}
+
+function refuse(argument: string, rule: string, value: unknown): never {
+  throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', { subject: 'decorator', argument, rule, value })
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,0 +1,169 @@
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { encode } from '../exposition/encode.ts'
+import type { ExpositionFormat } from '../exposition/format.ts'
+import { openMetricsFormat } from '../exposition/openmetrics.ts'
+import { protobufFormat } from '../exposition/protobuf.ts'
+import { textFormat, textFormat1 } from '../exposition/text.ts'
+import type { MetricFamily } from '../family.ts'
+import type { EscapingScheme } from '../names.ts'
+import { parseOpenMetrics } from '../parse/openmetrics.ts'
+import { ParseError } from '../parse/parse-error.ts'
+import { parseProtobuf } from '../parse/protobuf.ts'
+import { parseText } from '../parse/text.ts'
+import { lint } from '../testing/lint.ts'
+import { formatOfContentType, formatOfPage, type PageFormat } from './page-format.ts'
+
+const USAGE = `Usage: narthex lint [options] [url | file | -]
+       narthex convert --to format [options] [url | file | -]
+
+lint     checks a page of metrics as \`promtool check metrics\` does
+convert  writes it in another format
+
+Without a source, or with -, the page is read from standard input.
+
+  --from format      text, openmetrics or protobuf; found out where it is not given
+  --to format        text, text1 (1.0.0), openmetrics or protobuf
+  --escaping scheme  of names: allow-utf-8, underscores, dots or values
+                     (allow-utf-8, but underscores for text)
+  --lenient          reads what the Prometheus server reads
+  -h, --help         shows this
+
+Exit codes: 0 fine, 1 not to be read or wrongly used, 3 problems found
+`
+
+/** What the command touches of the world. */
+export interface CommandWorld {
+  readonly stdin: AsyncIterable<Uint8Array>
+  readonly stdout: { write(data: string | Uint8Array): unknown }
+  readonly stderr: { write(data: string): unknown }
+}
+
+/**
+ * Runs the command and gives its exit code, promtool's: 0 where all is well, 1 where the command line or the page is
+ * wrong, 3 where the page has lint problems. Says in one line on `stderr` what went wrong; never throws.
+ */
+export async function run(args: readonly string[], world: CommandWorld): Promise<number> {
+  try {
+    return await runCommand(args, world)
+  } catch (error) {
+    world.stderr.write(`narthex: ${messageOf(error)}\n`)
+    return 1
+  }
+}
+
+const TO_FORMATS: Readonly<Record<string, ExpositionFormat>> = {
+  text: textFormat,
+  text1: textFormat1,
+  openmetrics: openMetricsFormat,
+  protobuf: protobufFormat,
+}
+const FROM_FORMATS: readonly string[] = ['text', 'openmetrics', 'protobuf']
+const SCHEMES: readonly string[] = ['allow-utf-8', 'underscores', 'dots', 'values']
+
+/** OpenMetrics tells the most; anything that can be read will do. */
+const ACCEPT =
+  'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+
+/** A command line that cannot be carried out. */
+class UsageError extends Error {}
+
+async function runCommand(args: readonly string[], world: CommandWorld): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      from: { type: 'string' },
+      to: { type: 'string' },
+      escaping: { type: 'string' },
+      lenient: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help === true) {
+    world.stdout.write(USAGE)
+    return 0
+  }
+  const [command, source = '-', ...rest] = positionals
+  if (command !== 'lint' && command !== 'convert') throw new UsageError('expected the command lint or convert')
+  if (rest.length > 0) throw new UsageError(`expected one source, got another: ${rest[0]}`)
+  const from = oneOf('--from', values.from, FROM_FORMATS)
+  const to = oneOf('--to', values.to, Object.keys(TO_FORMATS))
+  const escaping = oneOf('--escaping', values.escaping, SCHEMES)
+  if (command === 'convert' && to === undefined) throw new UsageError('expected --to with a format')
+  if (command === 'lint' && (to ?? escaping) !== undefined) throw new UsageError('--to and --escaping are for convert')
+
+  const page = await readPage(source, world.stdin)
+  const families = parsePage(page.bytes, (from as PageFormat) ?? page.format, values.lenient === true)
+  if (command === 'convert') {
+    const scheme = escaping ?? (to === 'text' ? 'underscores' : 'allow-utf-8')
+    const format = (TO_FORMATS[to as string] as ExpositionFormat).withEscaping(scheme as EscapingScheme)
+    world.stdout.write(encode(families, format))
+    return 0
+  }
+  const problems = lint(families)
+  for (const { metric, text } of problems) world.stderr.write(`${metric} ${text}\n`)
+  return problems.length === 0 ? 0 : 3
+}
+
+function oneOf(option: string, value: string | undefined, choices: readonly string[]): string | undefined {
+  if (value === undefined || choices.includes(value)) return value
+  throw new UsageError(`expected ${option} to be one of ${choices.join(', ')}, got ${value}`)
+}
+
+interface Page {
+  readonly bytes: Uint8Array
+  readonly format?: PageFormat
+}
+
+async function readPage(source: string, stdin: AsyncIterable<Uint8Array>): Promise<Page> {
+  if (source === '-') return { bytes: await concatenated(stdin) }
+  if (!/^https?:\/\//i.test(source)) return { bytes: new Uint8Array(await readFile(source)) }
+  const response = await fetch(source, { headers: { accept: ACCEPT } })
+  if (!response.ok) throw new Error(`${source} answered ${response.status} ${response.statusText}`.trimEnd())
+  return {
+    bytes: new Uint8Array(await response.arrayBuffer()),
+    format: formatOfContentType(response.headers.get('content-type')),
+  }
+}
+
+async function concatenated(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of chunks) {
+    parts.push(chunk)
+    length += chunk.length
+  }
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+function parsePage(page: Uint8Array, format: PageFormat | undefined, lenient: boolean): MetricFamily[] {
+  switch (format ?? formatOfPage(page)) {
+    case 'openmetrics':
+      return parseOpenMetrics(page, { lenient })
+    case 'protobuf':
+      return parseProtobuf(page)
+    default:
+      return parseText(page, { lenient })
+  }
+}
+
+/** One line: what is wrong, and where one finds help about the command line. */
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  const line = `${text}${cause}`.replaceAll(/\s*\n\s*/g, ' ')
+  if (error instanceof ParseError) return `the page is wrong at ${line}`
+  return isUsageError(error) ? `${line}; try --help` : line
+}
+
+function isUsageError(error: unknown): boolean {
+  if (error instanceof UsageError) return true
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+}

@@ -1,0 +1,102 @@
+import { readFileSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import type { FamilyDescription } from '../collector.ts'
+import type { MetricFamily } from '../family.ts'
+import { CounterMetricFamily, GaugeMetricFamily } from '../metric-families.ts'
+import type { RuntimeCollector } from './runtime-collector.ts'
+
+const FAMILIES: readonly FamilyDescription[] = [
+  { name: 'process_cpu_seconds', type: 'counter' },
+  { name: 'process_cpu_user_seconds', type: 'counter' },
+  { name: 'process_cpu_system_seconds', type: 'counter' },
+  { name: 'process_start_time_seconds', type: 'gauge' },
+  { name: 'process_resident_memory_bytes', type: 'gauge' },
+  { name: 'process_virtual_memory_bytes', type: 'gauge' },
+  { name: 'process_virtual_memory_max_bytes', type: 'gauge' },
+  { name: 'process_heap_bytes', type: 'gauge' },
+  { name: 'process_threads', type: 'gauge' },
+  { name: 'process_open_fds', type: 'gauge' },
+  { name: 'process_max_fds', type: 'gauge' },
+]
+
+/**
+ * The `process_*` metrics that every client library has (prometheus/docs, "Writing client libraries"). What a system
+ * cannot tell is left out, never guessed: only Linux has `/proc`.
+ */
+export const processCollector: RuntimeCollector = {
+  name: 'process',
+  describe: () => FAMILIES,
+  async collect() {
+    const { user, system } = process.cpuUsage()
+    const families: MetricFamily[] = [
+      counter('process_cpu_seconds', 'User and system CPU time spent, in seconds.', (user + system) / 1e6),
+      counter('process_cpu_user_seconds', 'User CPU time spent, in seconds.', user / 1e6),
+      counter('process_cpu_system_seconds', 'System CPU time spent, in seconds.', system / 1e6),
+      gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', startTime()),
+      gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss()),
+    ]
+    if (process.platform === 'linux') families.push(...(await linuxFamilies()))
+    return families
+  },
+}
+
+function startTime(): number {
+  return Math.round(performance.timeOrigin) / 1000
+}
+
+async function linuxFamilies(): Promise<MetricFamily[]> {
+  const status = read('/proc/self/status')
+  const limits = read('/proc/self/limits')
+  const found: [name: string, help: string, value: number | undefined][] = [
+    ['process_virtual_memory_bytes', 'Virtual memory size in bytes.', kibibytes(status, 'VmSize')],
+    ['process_virtual_memory_max_bytes', 'Limit of virtual memory in bytes.', softLimit(limits, 'Max address space')],
+    ['process_heap_bytes', 'Process heap size in bytes.', kibibytes(status, 'VmData')],
+    ['process_threads', 'Operating system threads of the process.', field(status, /^Threads:\s+(\d+)/m)],
+    ['process_open_fds', 'Open file descriptors.', await openFileDescriptors()],
+    ['process_max_fds', 'Limit of open file descriptors.', softLimit(limits, 'Max open files')],
+  ]
+  return found.flatMap(([name, help, value]) => (value === undefined ? [] : [gauge(name, help, value)]))
+}
+
+/** Linux 6.2 and newer tell the number as the folder's size; reading the folder of many is worth a thread. */
+async function openFileDescriptors(): Promise<number | undefined> {
+  try {
+    const { size } = statSync('/proc/self/fd')
+    // Reading the folder opens one more.
+    return size > 0 ? size : (await readdir('/proc/self/fd')).length - 1
+  } catch {
+    return undefined
+  }
+}
+
+/** The kernel makes these files as they are read: there is no disk to wait for. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function kibibytes(status: string, name: string): number | undefined {
+  const value = field(status, new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))
+  return value === undefined ? undefined : value * 1024
+}
+
+/** Without a limit there is no number to tell. */
+function softLimit(limits: string, name: string): number | undefined {
+  return field(limits, new RegExp(`^${name}\\s+(\\d+)`, 'm'))
+}
+
+function field(text: string, pattern: RegExp): number | undefined {
+  const match = pattern.exec(text)
+  return match === null ? undefined : Number(match[1])
+}
+
+function counter(name: string, help: string, value: number): MetricFamily {
+  return new CounterMetricFamily({ name, help, value })
+}
+
+function gauge(name: string, help: string, value: number): MetricFamily {
+  return new GaugeMetricFamily({ name, help, value })
+}

@@ -1,0 +1,7 @@
+export { metricsHandler, type MetricsHandler, type MetricsHandlerOptions } from './handler.ts'
+export { metricsResponse, type MetricsResponseOptions } from './response.ts'
+export { type ScrapeOptions } from './scrape.ts'
+export { type MetricsServer, type MetricsServerOptions, startMetricsServer } from './server.ts'
+export { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
+export { HTTP_METRICS_OPTIONS, HttpMetrics, type HttpMetricsOptions, type PathPattern } from './request-metrics.ts'
+export { SCRAPE_OPTIONS } from './scrape.ts'

@@ -1,0 +1,361 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { monotonicSeconds } from '../clock.ts'
+import { MetricError, refuseUnknownOptions } from '../errors.ts'
+import type { LabelValue } from '../labels.ts'
+import { exponentialBuckets } from '../metrics/buckets.ts'
+import type { Counter } from '../metrics/counter.ts'
+import type { ExemplarLabels } from '../metrics/exemplar.ts'
+import type { Gauge, GaugeChild } from '../metrics/gauge.ts'
+import type { Histogram } from '../metrics/histogram.ts'
+import { defaultRegistry, type Registry } from '../registry.ts'
+import { countBytes } from './byte-count.ts'
+import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
+import { type HttpNames, knownMethod, OTEL_NAMES, PROMETHEUS_NAMES } from './request-labels.ts'
+import { exemplarOf } from './traceparent.ts'
+
+/** Paths that a pattern stands for: a string is the whole path, with `*` for any rest at its end. */
+export type PathPattern = string | RegExp
+
+/** What every adapter takes. `Request` is the framework's own. */
+export interface HttpMetricsOptions<Request = IncomingMessage> {
+  /**
+   * Where the metrics live.
+   * @default defaultRegistry
+   */
+  readonly registry?: Registry
+  /**
+   * `prometheus`: `http_requests_total` and its kin; `otel`: OpenTelemetry's semantic conventions.
+   * @default 'prometheus'
+   */
+  readonly naming?: 'prometheus' | 'otel'
+  /** Upper bounds of the duration histogram, in seconds. */
+  readonly buckets?: readonly number[]
+  /** A native duration histogram, beside `buckets` where both are given. */
+  readonly native?: { readonly factor: number; readonly maxBuckets?: number }
+  /** Labels of your own: name → value for a request, read when it ends. A function that throws gives an empty value. */
+  readonly labels?: { readonly [name: string]: (request: Request, response: ServerResponse) => LabelValue | undefined }
+  /** Path parameters that become labels: name → the values that may appear; any other is `other`. */
+  readonly promoteParams?: { readonly [name: string]: readonly string[] }
+  /** Requests that are not recorded at all, by path or by a predicate. */
+  readonly ignore?: PathPattern | readonly PathPattern[] | ((request: Request) => boolean)
+  /** Names the route in place of the framework's; `undefined` leaves it to the framework. Keep the answers few. */
+  readonly route?: (request: Request, response: ServerResponse) => string | undefined
+  /**
+   * `2xx` in place of `200`.
+   * @default false
+   */
+  readonly groupStatusCodes?: boolean
+  /**
+   * Also record the bytes of request and response bodies, as sent.
+   * @default false
+   */
+  readonly sizes?: boolean
+  /**
+   * Also record the seconds until the headers were sent.
+   * @default false
+   */
+  readonly timeToHeaders?: boolean
+  /**
+   * Attach the trace of a request to its observation: `true` reads a sampled `traceparent` header, a function may tell
+   * otherwise.
+   * @default false
+   */
+  readonly exemplars?: boolean | ((request: Request) => ExemplarLabels | undefined)
+  /** How many series each metric may have: see `MetricOptions.maxSeries`. */
+  readonly maxSeries?: number
+}
+
+export const HTTP_METRICS_OPTIONS = [
+  'registry',
+  'naming',
+  'buckets',
+  'native',
+  'labels',
+  'promoteParams',
+  'ignore',
+  'route',
+  'groupStatusCodes',
+  'sizes',
+  'timeToHeaders',
+  'exemplars',
+  'maxSeries',
+] as const
+
+/** Answers of these types end when somebody leaves, not when work is done: their length is no latency. */
+const STREAM_TYPES = /^(?:text\/event-stream|multipart\/x-mixed-replace|application\/(?:x-ndjson|stream\+json|jsonl))/i
+
+const SIZE_BUCKETS = exponentialBuckets(100, 10, 7)
+const STREAM_BUCKETS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400]
+
+/**
+ * Records HTTP requests: the one recorder behind every adapter, which adds only what its framework knows. A request
+ * costs two clock reads, a look-up in three metrics and an object; nothing that the options or a client can do breaks
+ * it, and hooks that throw are counted in `narthex_hook_errors_total`.
+ *
+ * Throws `MetricError` for unknown or invalid options, and where metrics of these names are defined otherwise.
+ */
+export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<Request> {
+  readonly registry: Registry
+  readonly #options: HttpMetricsOptions<Request>
+  readonly #names: HttpNames
+  readonly #isIgnored: ((path: string, request: Request) => boolean) | undefined
+  readonly #extraLabels: readonly string[]
+  readonly #promoted: readonly (readonly [name: string, allowed: ReadonlySet<string>])[]
+  readonly #requests: Counter<string> | undefined
+  readonly #duration: Histogram<string>
+  readonly #inFlight: Gauge<string>
+  readonly #requestSize: Histogram<string> | undefined
+  readonly #responseSize: Histogram<string> | undefined
+  readonly #timeToHeaders: Histogram<string> | undefined
+  #streamsInFlight: Gauge<string> | undefined
+  #streamDuration: Histogram<string> | undefined
+
+  constructor(options: HttpMetricsOptions<Request> = {}) {
+    checkOptions(options)
+    this.#options = options
+    this.registry = options.registry ?? defaultRegistry
+    const names = options.naming === 'otel' ? OTEL_NAMES : PROMETHEUS_NAMES
+    this.#names = names
+    this.#isIgnored = ignoreFrom(options.ignore)
+    this.#extraLabels = Object.keys(options.labels ?? {})
+    this.#promoted = Object.entries(options.promoteParams ?? {}).map(([name, allowed]) => [name, new Set(allowed)])
+    const labelNames = [...names.labels, ...this.#promoted.map(([name]) => name), ...this.#extraLabels]
+    const { maxSeries } = options
+    const { registry } = this
+    if (names.requests !== undefined) {
+      this.#requests = registry.counter({ name: names.requests, help: 'HTTP requests that ended.', labelNames, maxSeries })
+    }
+    const histogram = (name: string, help: string, buckets: readonly number[] | undefined): Histogram<string> =>
+      registry.histogram({ name, help, labelNames, buckets, maxSeries })
+    this.#duration = registry.histogram({
+      name: names.duration,
+      help: 'Seconds from the first sight of an HTTP request to the end of its response.',
+      labelNames,
+      maxSeries,
+      ...(options.native === undefined || options.buckets !== undefined ? { buckets: options.buckets ?? names.buckets } : {}),
+      ...(options.native !== undefined && { native: options.native }),
+    })
+    this.#inFlight = registry.gauge({
+      name: names.inFlight,
+      help: 'HTTP requests that have begun and not ended.',
+      labelNames: names.inFlightLabels,
+    })
+    if (options.sizes === true) {
+      this.#requestSize = histogram(names.requestSize, 'Bytes of HTTP request bodies.', SIZE_BUCKETS)
+      this.#responseSize = histogram(names.responseSize, 'Bytes of HTTP response bodies, as sent.', SIZE_BUCKETS)
+    }
+    if (options.timeToHeaders === true) {
+      const help = 'Seconds from the first sight of an HTTP request to the headers of its response.'
+      this.#timeToHeaders = histogram(names.timeToHeaders, help, options.buckets ?? names.buckets)
+    }
+  }
+
+  /** Whether a path is left out by the `ignore` option. */
+  ignores(path: string, request: Request): boolean {
+    if (this.#isIgnored === undefined) return false
+    try {
+      return this.#isIgnored(path, request)
+    } catch {
+      this.#hookFailed('ignore')
+      return false
+    }
+  }
+
+  /**
+   * Follows a request to its end. A response that is followed already, by an adapter mounted twice or by a server that
+   * is instrumented itself, is counted once; a view that comes later tells what the first one could not.
+   */
+  follow(view: FrameworkView<Request> | undefined, request: Request, raw: IncomingMessage, response: ServerResponse): void {
+    const followed = Exchange.of(response, this.registry) as Exchange<Request> | undefined
+    if (followed !== undefined) {
+      if (followed.view === undefined && view !== undefined) {
+        followed.view = view
+        followed.request = request
+      }
+      return
+    }
+    const method = knownMethod(raw.method)
+    const exchange = new Exchange(this.registry, this, view, request, raw, response, method)
+    exchange.inFlight = this.#inFlightOf(exchange)
+    exchange.inFlight.inc()
+    if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
+  }
+
+  /** @internal */
+  headersSent(exchange: Exchange<Request>, contentType: string): void {
+    if (contentType !== '' && STREAM_TYPES.test(contentType)) {
+      exchange.isStream = true
+      exchange.headersAt = monotonicSeconds()
+      this.#streams()[0].labels(exchange.method).inc()
+    } else if (this.#timeToHeaders !== undefined) {
+      exchange.headersAt = monotonicSeconds()
+    }
+  }
+
+  /** @internal */
+  settled(exchange: Exchange<Request>, response: ServerResponse): void {
+    exchange.inFlight?.dec()
+    try {
+      this.#record(exchange, response)
+    } catch {
+      // Whatever it was, the application's answer is out and must not suffer from it.
+      this.#hookFailed('record')
+    }
+  }
+
+  #record(exchange: Exchange<Request>, response: ServerResponse): void {
+    const seconds = monotonicSeconds() - exchange.start
+    if (exchange.isStream) this.#streams()[0].labels(exchange.method).dec()
+    if (exchange.view?.skips?.(exchange.request) === true) return
+    const labels = this.#labelsOf(exchange, response)
+    const exemplar = this.#exemplarOf(exchange)
+    this.#requests?.labels(...labels).inc(1, exemplar)
+    // The length of a stream is no latency: what its client waited for was the headers.
+    const latency = exchange.isStream ? exchange.headersAt - exchange.start : seconds
+    this.#duration.labels(...labels).observe(latency, exemplar)
+    if (exchange.isStream) this.#streams()[1].labels(...labels).observe(seconds)
+    if (exchange.headersAt > 0) this.#timeToHeaders?.labels(...labels).observe(exchange.headersAt - exchange.start)
+    this.#requestSize?.labels(...labels).observe(exchange.requestBytes)
+    this.#responseSize?.labels(...labels).observe(exchange.responseBytes)
+  }
+
+  #labelsOf(exchange: Exchange<Request>, response: ServerResponse): LabelValue[] {
+    const aborted = !response.writableEnded
+    const status = aborted ? 499 : response.statusCode
+    const code = this.#options.groupStatusCodes === true ? `${Math.floor(status / 100)}xx` : String(status)
+    const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
+    const labels: LabelValue[] = [exchange.method, route, code]
+    if (this.#names === OTEL_NAMES) {
+      labels.push(schemeOf(exchange.raw), aborted ? 'client_disconnected' : status >= 500 ? String(status) : '')
+    }
+    if (this.#promoted.length > 0) this.#pushParams(labels, exchange)
+    for (const name of this.#extraLabels) labels.push(this.#extraLabel(name, exchange.request, response))
+    return labels
+  }
+
+  #routeOf(exchange: Exchange<Request>, response: ServerResponse): string | undefined {
+    const { request, view } = exchange
+    if (this.#options.route !== undefined) {
+      try {
+        const route = this.#options.route(request, response)
+        if (typeof route === 'string') return route
+      } catch {
+        this.#hookFailed('route')
+      }
+    }
+    return view?.route(request, response)
+  }
+
+  #pushParams(labels: LabelValue[], { view, request }: Exchange<Request>): void {
+    const params = view?.params?.(request)
+    for (const [name, allowed] of this.#promoted) {
+      const value = params?.[name]
+      labels.push(value === undefined ? '' : allowed.has(String(value)) ? String(value) : 'other')
+    }
+  }
+
+  #extraLabel(name: string, request: Request, response: ServerResponse): LabelValue {
+    try {
+      const value = this.#options.labels?.[name]?.(request, response)
+      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+      if (value === undefined || value === null) return ''
+    } catch {
+      // Counted below, as is a value that cannot be a label.
+    }
+    this.#hookFailed('labels')
+    return ''
+  }
+
+  #exemplarOf(exchange: Exchange<Request>): ExemplarLabels | undefined {
+    const { exemplars } = this.#options
+    if (exemplars === undefined || exemplars === false) return undefined
+    try {
+      if (typeof exemplars === 'function') return exemplars(exchange.request)
+      return exemplarOf(exchange.raw.headers['traceparent'])
+    } catch {
+      this.#hookFailed('exemplars')
+      return undefined
+    }
+  }
+
+  #inFlightOf(exchange: Exchange<Request>): GaugeChild {
+    return this.#names === OTEL_NAMES
+      ? this.#inFlight.labels(exchange.method, schemeOf(exchange.raw))
+      : this.#inFlight.labels(exchange.method)
+  }
+
+  /** Made with the first stream: a service without streams has no empty families on its page. */
+  #streams(): [Gauge<string>, Histogram<string>] {
+    const { names, registry } = { names: this.#names, registry: this.registry }
+    this.#streamsInFlight ??= registry.gauge({
+      name: names.streamsInFlight,
+      help: 'Streamed HTTP responses that have begun and not ended.',
+      labelNames: [names.labels[0] as string],
+    })
+    this.#streamDuration ??= registry.histogram({
+      name: names.streamDuration,
+      help: 'Seconds from the first sight of an HTTP request to the end of its streamed response.',
+      labelNames: this.#duration.labelNames,
+      buckets: STREAM_BUCKETS,
+      maxSeries: this.#options.maxSeries,
+    })
+    return [this.#streamsInFlight, this.#streamDuration]
+  }
+
+  #hookFailed(hook: string): void {
+    this.registry.countLoss('hook_errors', hook)
+  }
+}
+
+function checkOptions(options: HttpMetricsOptions<never>): void {
+  const subject = 'HttpMetrics'
+  refuseUnknownOptions(subject, undefined, options, HTTP_METRICS_OPTIONS)
+  const refuse = (argument: keyof typeof options, rule: string): never => {
+    const value = options[argument]
+    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument, rule, value })
+  }
+  const { registry, naming, labels, ignore, route, exemplars, promoteParams } = options
+  if (registry !== undefined && typeof registry?.counter !== 'function') refuse('registry', 'to be a Registry')
+  if (naming !== undefined && naming !== 'prometheus' && naming !== 'otel') refuse('naming', "to be 'prometheus' or 'otel'")
+  if (route !== undefined && typeof route !== 'function') refuse('route', 'to be a function')
+  for (const name of ['groupStatusCodes', 'sizes', 'timeToHeaders'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'boolean') refuse(name, 'to be a boolean')
+  }
+  if (exemplars !== undefined && typeof exemplars !== 'boolean' && typeof exemplars !== 'function') {
+    refuse('exemplars', 'to be a boolean or a function')
+  }
+  if (labels !== undefined) {
+    if (typeof labels !== 'object' || labels === null) refuse('labels', 'to be an object of functions')
+    if (!Object.values(labels).every((value) => typeof value === 'function')) refuse('labels', 'to be an object of functions')
+  }
+  if (promoteParams !== undefined) {
+    if (typeof promoteParams !== 'object' || promoteParams === null) refuse('promoteParams', 'to be an object of arrays')
+    if (!Object.values(promoteParams).every(Array.isArray)) refuse('promoteParams', 'to be an object of arrays')
+  }
+  if (ignore !== undefined && typeof ignore !== 'function') {
+    const patterns = (Array.isArray(ignore) ? ignore : [ignore]) as unknown[]
+    if (!patterns.every((pattern) => typeof pattern === 'string' || pattern instanceof RegExp)) {
+      refuse('ignore', 'to be path patterns or a function')
+    }
+  }
+}
+
+function ignoreFrom<Request>(
+  ignore: HttpMetricsOptions<Request>['ignore'],
+): ((path: string, request: Request) => boolean) | undefined {
+  if (ignore === undefined) return undefined
+  if (typeof ignore === 'function') return (_path, request) => ignore(request) === true
+  const tests = (Array.isArray(ignore) ? (ignore as PathPattern[]) : [ignore as PathPattern]).map(testFrom)
+  return (path) => tests.some((test) => test(path))
+}
+
+function testFrom(pattern: PathPattern): (path: string) => boolean {
+  if (typeof pattern !== 'string') return (path) => path.search(pattern) >= 0
+  if (!pattern.endsWith('*')) return (path) => path === pattern
+  const start = pattern.slice(0, -1)
+  return (path) => path.startsWith(start)
+}
+
+function schemeOf(raw: IncomingMessage): string {
+  return (raw.socket as { encrypted?: boolean } | null)?.encrypted === true ? 'https' : 'http'
+}

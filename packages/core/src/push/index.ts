@@ -1,0 +1,6 @@
+export { type Credentials } from './credentials.ts'
+export { type GroupingKey } from './grouping-key.ts'
+export { type PeriodicPush, type PeriodicPushOptions, startPushing } from './periodic-push.ts'
+export { deleteFromGateway, pushAddToGateway, PushError, type PushOptions, pushToGateway } from './pushgateway.ts'
+export { type TlsOptions } from './send.ts'
+export { writeToTextfile } from './textfile.ts'

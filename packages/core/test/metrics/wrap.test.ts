@@ -1,0 +1,236 @@
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Counter, Gauge, Histogram, type MethodDecorator, Summary } from '@narthex/core'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { caught } from '../caught.ts'
+
+function counterOf(): Counter {
+  return new Counter({ name: 'c', help: 'C', registry: null })
+}
+
+describe('a wrapped function', () => {
+  it('gets its `this` and arguments, and gives back what it returns', () => {
+    const counter = counterOf()
+    const subject = {
+      base: 10,
+      add: counter.count(function (this: { base: number }, a: number, b: number) {
+        return this.base + a + b
+      }),
+    }
+    expect(subject.add(1, 2)).toBe(13)
+    expect(counter.labels().value).toBe(1)
+  })
+
+  it('throws the error that was thrown', () => {
+    const error = new TypeError('no')
+    const call = counterOf().count(() => {
+      throw error
+    })
+    expect(call).toThrow(error)
+  })
+
+  it('passes on a Promise that is fulfilled or rejected', async () => {
+    const error = new Error('no')
+    await expect(counterOf().count(async () => 5)()).resolves.toBe(5)
+    await expect(counterOf().count(() => Promise.reject(error))()).rejects.toBe(error)
+  })
+
+  it('waits for what is like a Promise', async () => {
+    const counter = counterOf()
+    let settle: (value: number) => void = () => undefined
+    const promise = new Promise<number>((resolve) => void (settle = resolve))
+    const call = counter.count(() => ({ then: promise.then.bind(promise) }) as Promise<number>)()
+    expect(counter.labels().value).toBe(0)
+    settle(7)
+    expect(await call).toBe(7)
+    expect(counter.labels().value).toBe(1)
+  })
+
+  it('keeps a Promise of its own class', async () => {
+    class OwnPromise<T> extends Promise<T> {
+      cancel(): string {
+        return 'cancelled'
+      }
+    }
+    const result = counterOf().count(() => new OwnPromise<number>((resolve) => resolve(5)))()
+    expect((result as OwnPromise<number>).cancel()).toBe('cancelled')
+    expect(await result).toBe(5)
+  })
+
+  it('neither hides nor adds an unhandled rejection', async () => {
+    const unhandled: unknown[] = []
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    process.on('unhandledRejection', (error) => void unhandled.push(error))
+    onTestFinished(() => {
+      process.removeAllListeners('unhandledRejection')
+      for (const listener of others) process.on('unhandledRejection', listener)
+    })
+    const reject = counterOf().count((text: string) => Promise.reject(new Error(text)))
+    await reject('handled').catch(() => undefined)
+    void reject('unhandled')
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => void setImmediate(resolve))
+    expect(unhandled).toEqual([new Error('unhandled')])
+  })
+
+  it('may be a generator or an async generator', async () => {
+    const counter = counterOf()
+    const numbers = counter.count(function* () {
+      yield* [1, 2, 3]
+    })
+    const later = counter.count(async function* () {
+      yield* [4, 5]
+    })
+    expect([...numbers()]).toEqual([1, 2, 3])
+    const read: number[] = []
+    for await (const value of later()) read.push(value)
+    expect(read).toEqual([4, 5])
+    expect(counter.labels().value).toBe(2)
+  })
+
+  it('keeps name, length and own properties, symbols included', () => {
+    const mark = Symbol('mark')
+    const original = Object.assign(function handler(a: number, b: number) { return a + b }, { path: '/users', [mark]: true })
+    const wrapped = counterOf().count(original)
+    expect(wrapped.name).toBe('handler')
+    expect(wrapped).toHaveLength(2)
+    expect(wrapped.path).toBe('/users')
+    expect(wrapped[mark]).toBe(true)
+    expect(wrapped).not.toBe(original)
+  })
+
+  it('keeps Reflect metadata, which frameworks hang on methods', () => {
+    const store = new WeakMap<object, Map<unknown, unknown>>()
+    Object.assign(Reflect, {
+      getOwnMetadataKeys: (target: object) => [...(store.get(target)?.keys() ?? [])],
+      getOwnMetadata: (key: unknown, target: object) => store.get(target)?.get(key),
+      defineMetadata: (key: unknown, value: unknown, target: object) =>
+        void store.set(target, new Map([...(store.get(target) ?? []), [key, value]])),
+    })
+    onTestFinished(() => {
+      for (const key of ['getOwnMetadataKeys', 'getOwnMetadata', 'defineMetadata']) Reflect.deleteProperty(Reflect, key)
+    })
+    const original = (): number => 1
+    store.set(original, new Map([['path', '/users'], ['method', 0]]))
+    const wrapped = counterOf().count(original)
+    expect(store.get(wrapped)).toEqual(new Map<string, unknown>([['path', '/users'], ['method', 0]]))
+  })
+})
+
+describe('a decorator', () => {
+  type Loose = (target: unknown, context: unknown, descriptor?: PropertyDescriptor) => unknown
+
+  it('follows TC39 where it is given a method and a context', () => {
+    const counter = counterOf()
+    const method = (counter.count() as Loose)(() => 5, { kind: 'method', name: 'm', static: false, private: false })
+    expect((method as () => number)()).toBe(5)
+    expect(counter.labels().value).toBe(1)
+  })
+
+  it('follows the legacy form where it is given a descriptor', () => {
+    const counter = counterOf()
+    const target = { method: () => 5 }
+    const descriptor = Object.getOwnPropertyDescriptor(target, 'method') as PropertyDescriptor
+    Object.defineProperty(target, 'method', ((counter.count() as Loose)(target, 'method', descriptor) ?? descriptor) as PropertyDescriptor)
+    expect(target.method()).toBe(5)
+    expect(counter.labels().value).toBe(1)
+  })
+
+  it.each([
+    ['a legacy property', (decorator: Loose) => decorator({}, 'field', undefined)],
+    ['a legacy accessor', (decorator: Loose) => decorator({}, 'size', { get: () => 1, configurable: true })],
+    ['a TC39 field', (decorator: Loose) => decorator(undefined, { kind: 'field', name: 'field' })],
+    ['a TC39 accessor', (decorator: Loose) => decorator({ get: () => 1 }, { kind: 'accessor', name: 'size' })],
+    ['a TC39 class', (decorator: Loose) => decorator(class {}, { kind: 'class', name: 'Service' })],
+    ['a legacy class', (decorator: Loose) => decorator(class {}, undefined)],
+  ])('refuses %s: only methods are called', (_, decorate) => {
+    expect(caught(() => decorate(counterOf().count() as Loose)).code).toBe('ERR_NARTHEX_INVALID_ARGUMENT')
+  })
+
+  it.each([5, 'fn', true, null, Symbol('s')])('is not given for %s in place of a function', (argument) => {
+    const histogram = new Histogram({ name: 'h', help: 'H', registry: null })
+    for (const wrap of [
+      () => histogram.time(argument as never),
+      () => counterOf().count(argument as never),
+      () => counterOf().countExceptions(argument as never),
+    ]) {
+      expect(caught(wrap).code).toBe('ERR_NARTHEX_INVALID_ARGUMENT')
+    }
+  })
+})
+
+const folder = mkdtempSync(path.join(tmpdir(), 'narthex-decorators-'))
+writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Compiles the fixture with this project's own compiler, and runs what it gives. */
+async function compile(form: string, ...options: string[]): Promise<(decorators: object) => Record<string, any>> {
+  const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+  const compiler = path.join(path.dirname(manifest), 'bin', 'tsc')
+  const fixture = fileURLToPath(new URL('fixtures/decorated.ts', import.meta.url))
+  const outDir = path.join(folder, form)
+  const common = ['--ignoreConfig', '--noCheck', '--target', 'es2022', '--module', 'esnext', '--outDir', outDir, fixture]
+  execFileSync(process.execPath, [compiler, ...options, ...common], { stdio: 'pipe' })
+  const { decorate } = await import(pathToFileURL(path.join(outDir, 'decorated.js')).href)
+  return decorate
+}
+
+describe.each([
+  ['TC39', []],
+  ['legacy', ['--experimentalDecorators']],
+])('compiled %s decorators', (form, options) => {
+  async function setUp() {
+    const metrics = {
+      timed: new Histogram({ name: 'timed', help: 'T', registry: null }),
+      counted: new Counter({ name: 'counted', help: 'C', registry: null }),
+      failed: new Counter({ name: 'failed', help: 'F', registry: null }),
+      running: new Gauge({ name: 'running', help: 'R', registry: null }),
+      own: new Summary({ name: 'own', help: 'O', registry: null }),
+    }
+    const decorators: Record<string, MethodDecorator> = {
+      timed: metrics.timed.time(),
+      counted: metrics.counted.count(),
+      failed: metrics.failed.countExceptions(TypeError),
+      running: metrics.running.trackInProgress(),
+      own: metrics.own.time(),
+    }
+    const decorate = await compile(form, ...options)
+    return { ...metrics, ...decorate(decorators) } as typeof metrics & { Base: any; Derived: any }
+  }
+  const countOf = (metric: Histogram | Summary): number => ([...metric.family.series][0] as { count: number }).count
+
+  it('run around methods: sync, async, failing, static, inherited and stacked', async () => {
+    const { timed, counted, failed, running, own, Base, Derived } = await setUp()
+    const service = Base.create()
+    expect(counted.labels().value).toBe(1)
+    expect(service.greet('you')).toBe('hello you')
+    expect(new Derived().greet('you')).toBe('GOODBYE YOU')
+    expect(countOf(timed)).toBe(2)
+    const pending = service.later(21)
+    expect(counted.labels().value).toBe(1)
+    expect(await pending).toBe(42)
+    expect(counted.labels().value).toBe(2)
+    expect(() => service.fail(new TypeError('no'))).toThrow('no')
+    expect(() => service.fail(new RangeError('other'))).toThrow('other')
+    await expect(service.reject(new TypeError('later'))).rejects.toThrow('later')
+    expect(failed.labels().value).toBe(2)
+    expect(service.during(() => running.labels().value)).toBe(1)
+    expect(running.labels().value).toBe(0)
+    const pages: number[] = []
+    for await (const page of service.pages(3)) pages.push(page)
+    expect(pages).toEqual([0, 1, 2])
+    expect(service.stacked(1, 2)).toBe(3)
+    expect([countOf(own), countOf(timed), counted.labels().value]).toEqual([1, 3, 4])
+  })
+
+  it('leave a method\'s name, length and place on the prototype', async () => {
+    const { Base } = await setUp()
+    expect(Base.prototype.greet.name).toBe('greet')
+    expect(Base.prototype.stacked).toHaveLength(2)
+    expect(Object.getOwnPropertyDescriptor(Base.prototype, 'greet')).toMatchObject({ enumerable: false, writable: true })
+  })
+})
