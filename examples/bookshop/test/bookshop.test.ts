@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { requireProgram } from '../../../packages/core/test/program.ts'
+import { freePort } from '../src/free-port.ts'
+import { buildShop, finalTableIn, metricsUrlIn, RunningShop } from './running-shop.ts'
+
+const ROUTES = [
+  'GET /books',
+  'GET /books/:isbn',
+  'GET /books/:isbn/reviews',
+  'GET /books/:isbn/reviews/:id',
+  'GET /catalogue.csv',
+  'GET /offers',
+  'GET /search',
+  'GET <unmatched>',
+  'POST /orders',
+  'All routes',
+]
+
+describe('The bookshop', { timeout: 30_000 }, () => {
+  beforeAll(buildShop, 60_000)
+
+  it('ends by itself and has counted every request that its generator sent, under its route', async () => {
+    const { code, output, errors } = await new RunningShop(['--seconds', '2']).ended()
+    const table = finalTableIn(output)
+
+    expect({ code, errors }).toEqual({ code: 0, errors: '' })
+    expect(table.map(({ route }) => route)).toEqual(ROUTES)
+    for (const { route, sent, counted } of table) expect({ route, counted }).toEqual({ route, counted: sent })
+    expect(table.at(-1)?.sent).toBeGreaterThan(50)
+    expect(output).toContain(' 0 in flight.\n')
+  })
+
+  it('prints the URL of its page first, and leaves nothing running', async () => {
+    const shop = new RunningShop([])
+    await shop.printed('Ctrl+C ends it.\n')
+    shop.interrupt()
+    const { code, output, errors } = await shop.ended()
+
+    expect({ code, errors }).toEqual({ code: 0, errors: '' })
+    expect(metricsUrlIn(output)).toMatch(/^http:\/\/localhost:\d+\/metrics$/)
+    await expect(fetch(metricsUrlIn(output))).rejects.toThrow('fetch failed')
+  })
+
+  it('shows what the page says in 80 plain columns, and ends with a table when it is interrupted', async () => {
+    const port = await freePort('localhost', 0, false)
+    const shop = new RunningShop(['--port', String(port)], { ...process.env, FORCE_COLOR: undefined })
+    await shop.printed('The last 5 s')
+    await shop.printed('Orders:')
+    const response = await fetch(metricsUrlIn(shop.output))
+    expect(await response.text()).toContain('\nhttp_requests_total{method="GET",route="/books/:isbn",code="200"} ')
+    shop.interrupt()
+    const { code, output } = await shop.ended()
+
+    expect(code).toBe(0)
+    expect(output).toMatch(/IN FLIGHT\n(?:.+\n)+\nGET, all routes .* \d+\nPOST, all routes .* \d+\n/)
+    expect(finalTableIn(output).map(({ route }) => route)).toEqual(ROUTES)
+    expect(output.split('\n').filter((line) => line.length > 80)).toEqual([])
+    expect(output).not.toContain('\u001B')
+  })
+
+  it('says so where the port that was asked for is taken', async () => {
+    const other = createServer()
+    await once(other.listen(0, 'localhost'), 'listening')
+    const { port } = other.address() as { port: number }
+    const { code, output, errors } = await new RunningShop(['--port', String(port), '--seconds', '1']).ended()
+    other.close()
+
+    expect({ code, output }).toEqual({ code: 1, output: '' })
+    expect(errors).toBe(`bookshop: Port ${port} is taken: choose another with --port.\n`)
+  })
+
+  it.each([
+    [['--seconds', 'ten'], '--seconds takes a number above 0 and up to 604800, not `ten`.'],
+    [['--seconds', '0'], '--seconds takes a number above 0 and up to 604800, not `0`.'],
+    [['--port', '70000'], '--port takes a number from 0 to 65535, not `70000`.'],
+    [['--framework', 'toString'], '--framework takes one of express, not `toString`.'],
+    [['--colour'], "Unknown option '--colour'"],
+  ])('refuses %j', async (args, reason) => {
+    const { code, output, errors } = await new RunningShop(args).ended()
+    expect({ code, output }).toEqual({ code: 1, output: '' })
+    expect(errors).toContain(`bookshop: ${reason}`)
+    expect(errors.split('\n')).toHaveLength(2)
+  })
+
+  it('explains its options', async () => {
+    const { code, output } = await new RunningShop(['--help']).ended()
+    expect(code).toBe(0)
+    for (const option of ['--seconds', '--port', '--prometheus', '--framework', '--help'])
+      expect(output).toContain(option)
+  })
+
+  it('says how to get a Prometheus where there is none, and goes on', async () => {
+    const { code, output } = await new RunningShop(['--prometheus', '--seconds', '1'], {
+      ...process.env,
+      PATH: '',
+    }).ended()
+    expect(output).toContain('There is no `prometheus` on the PATH.')
+    expect({ code, lines: finalTableIn(output).length }).toEqual({ code: 0, lines: ROUTES.length })
+  })
+
+  it('links to a graph of the Prometheus that it starts, and stops it', async (context) => {
+    requireProgram('prometheus', context)
+    const shop = new RunningShop(['--prometheus', '--seconds', '2'])
+    await shop.printed('Graph ')
+    const graph = new URL(/^Graph +(\S+)$/m.exec(shop.output)?.[1] ?? '')
+    expect(graph.searchParams.get('g0.expr')).toBe('sum by (route) (rate(http_requests_total[30s]))')
+    expect((await fetch(new URL('/-/ready', graph))).status).toBe(200)
+
+    const { code, errors } = await shop.ended()
+    expect({ code, errors }).toEqual({ code: 0, errors: '' })
+    await expect(fetch(new URL('/-/ready', graph))).rejects.toThrow('fetch failed')
+  })
+})
