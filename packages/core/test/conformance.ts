@@ -4,8 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'vitest'
 
 const FOLDER =
-  process.env['NARTHEX_CONFORMANCE_DIR'] ??
-  fileURLToPath(new URL('../../../../shared/conformance', import.meta.url))
+  process.env['NARTHEX_CONFORMANCE_DIR'] ?? fileURLToPath(new URL('../../../../shared/conformance', import.meta.url))
 
 /** The cases of one file of the official projects' data; skips the test, by the file's name, where there is none. */
 export function conformanceCases<Case>(file: string, context: TestContext): readonly Case[] {

@@ -18,9 +18,9 @@ describe('MetricError', () => {
   })
 
   it('says who, what was expected of what, and what came', () => {
-    expect(caught(() => new Counter({ name: 'http_requests', help: 'H', registry: null }).inc('5' as never)).message).toBe(
-      'Counter `http_requests`: expected `value` to be a finite number >= 0, got `5` (string)',
-    )
+    expect(
+      caught(() => new Counter({ name: 'http_requests', help: 'H', registry: null }).inc('5' as never)).message,
+    ).toBe('Counter `http_requests`: expected `value` to be a finite number >= 0, got `5` (string)')
     expect(caught(() => new Histogram({ name: 'h', help: 'H', buckets: [2, 1], registry: null })).message).toBe(
       'Histogram `h`: expected `buckets` to increase, got `[2,1]` (array)',
     )

@@ -16,7 +16,18 @@ describe('samplesOf()', () => {
     ['unknown', [{ labels: {}, value: Number.NaN }], ['m {} NaN']],
     [
       'histogram',
-      [{ labels: { a: 'x' }, sum: 7, count: 3, buckets: [{ le: 1, count: 1 }, { le: 1e6, count: 2 }, { le: Infinity, count: 3 }] }],
+      [
+        {
+          labels: { a: 'x' },
+          sum: 7,
+          count: 3,
+          buckets: [
+            { le: 1, count: 1 },
+            { le: 1e6, count: 2 },
+            { le: Infinity, count: 3 },
+          ],
+        },
+      ],
       [
         'm_bucket {"a":"x","le":"1"} 1',
         'm_bucket {"a":"x","le":"1e+06"} 2',
@@ -32,13 +43,31 @@ describe('samplesOf()', () => {
     ],
     [
       'summary',
-      [{ labels: { a: 'x' }, sum: 7, count: 3, quantiles: [{ quantile: 0.5, value: 2 }, { quantile: 1, value: 4 }] }],
+      [
+        {
+          labels: { a: 'x' },
+          sum: 7,
+          count: 3,
+          quantiles: [
+            { quantile: 0.5, value: 2 },
+            { quantile: 1, value: 4 },
+          ],
+        },
+      ],
       ['m {"a":"x","quantile":"0.5"} 2', 'm {"a":"x","quantile":"1"} 4', 'm_sum {"a":"x"} 7', 'm_count {"a":"x"} 3'],
     ],
     ['info', [{ labels: { version: '1' } }], ['m_info {"version":"1"} 1']],
     [
       'stateset',
-      [{ labels: { a: 'x' }, states: [{ name: 'off', enabled: false }, { name: 'on', enabled: true }] }],
+      [
+        {
+          labels: { a: 'x' },
+          states: [
+            { name: 'off', enabled: false },
+            { name: 'on', enabled: true },
+          ],
+        },
+      ],
       ['m {"a":"x","m":"off"} 0', 'm {"a":"x","m":"on"} 1'],
     ],
   ])('gives every line of a %s', (type, series, lines) => {

@@ -20,17 +20,23 @@ describe('labelValueOf()', () => {
     expect(labelValueOf(value, 'a', 'Counter', 'c')).toBe(text)
   })
 
-  it.each([null, undefined, {}, [[]], 1n, Symbol('s'), () => 1, Object('boxed'), new Date(0)])('refuses %s', (value) => {
-    const error = caught(() => labelValueOf(value, 'route', 'Counter', 'c'))
-    expect(error).toMatchObject({ code: 'ERR_NARTHEX_INVALID_LABEL_VALUE', metric: 'c', argument: 'route', value })
-    expect(error.message).toMatch(/^Counter `c`: expected `route` to be a string, a number or a boolean, got /)
-  })
+  it.each([null, undefined, {}, [[]], 1n, Symbol('s'), () => 1, Object('boxed'), new Date(0)])(
+    'refuses %s',
+    (value) => {
+      const error = caught(() => labelValueOf(value, 'route', 'Counter', 'c'))
+      expect(error).toMatchObject({ code: 'ERR_NARTHEX_INVALID_LABEL_VALUE', metric: 'c', argument: 'route', value })
+      expect(error.message).toMatch(/^Counter `c`: expected `route` to be a string, a number or a boolean, got /)
+    },
+  )
 })
 
 describe('labelsFrom()', () => {
   it('is plain, frozen and in declared order', () => {
     const labels = labelsFrom(['b', 'a'], ['1', '2'])
-    expect(Object.entries(labels)).toEqual([['b', '1'], ['a', '2']])
+    expect(Object.entries(labels)).toEqual([
+      ['b', '1'],
+      ['a', '2'],
+    ])
     expect(Object.isFrozen(labels)).toBe(true)
   })
 
@@ -40,7 +46,10 @@ describe('labelsFrom()', () => {
 
   it('keeps a label called __proto__ as any other', () => {
     const labels = labelsFrom(['__proto__', 'a'], ['x', 'y'])
-    expect(Object.entries(labels)).toEqual([['__proto__', 'x'], ['a', 'y']])
+    expect(Object.entries(labels)).toEqual([
+      ['__proto__', 'x'],
+      ['a', 'y'],
+    ])
     expect(Object.getPrototypeOf(labels)).toBe(Object.prototype)
   })
 })

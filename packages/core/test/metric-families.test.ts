@@ -25,8 +25,14 @@ describe('a family of each type', () => {
     new GaugeMetricFamily({ name: 'age', help: 'A', value: 7, unit: 'seconds' }),
     new CounterMetricFamily({ name: 'foo', help: 'F', labelNames: ['foo'] }).add(['bar'], 1.7).add(['baz'], 3.8),
     new UnknownMetricFamily({ name: 'odd', help: 'O', value: -1 }),
-    new HistogramMetricFamily({ name: 'sizes', help: 'S' }).add({}, { buckets: [{ le: 1, count: 2 }], sum: 9, count: 3 }),
-    new GaugeHistogramMetricFamily({ name: 'ages', help: 'A' }).add([], { buckets: [{ le: Infinity, count: 3 }], sum: 9 }),
+    new HistogramMetricFamily({ name: 'sizes', help: 'S' }).add(
+      {},
+      { buckets: [{ le: 1, count: 2 }], sum: 9, count: 3 },
+    ),
+    new GaugeHistogramMetricFamily({ name: 'ages', help: 'A' }).add([], {
+      buckets: [{ le: Infinity, count: 3 }],
+      sum: 9,
+    }),
     new SummaryMetricFamily({ name: 'lags', help: 'L', labelNames: ['a'] }).add(['x'], {
       count: 2,
       sum: 5,
@@ -84,7 +90,7 @@ describe('labels', () => {
     expect(await pageOf(family)).toContain('g{a_b="x"} 1\ng{c="y"} 2\n')
   })
 
-  it('leave the caller\'s object alone', () => {
+  it("leave the caller's object alone", () => {
     const labels = { a: 'x' }
     const family = new GaugeMetricFamily({ name: 'g', help: 'G' }).add(labels, 1)
     labels.a = 'y'
@@ -101,7 +107,11 @@ describe('refuses', () => {
     ['no options', () => new GaugeMetricFamily(undefined as never)],
     ['no name', () => new GaugeMetricFamily({ help: 'G' } as never)],
     ['no help', () => new GaugeMetricFamily({ name: 'g' } as never)],
-    ['an unknown option', () => new GaugeMetricFamily({ name: 'g', help: 'G', values: 1 } as never), 'ERR_NARTHEX_UNKNOWN_OPTION'],
+    [
+      'an unknown option',
+      () => new GaugeMetricFamily({ name: 'g', help: 'G', values: 1 } as never),
+      'ERR_NARTHEX_UNKNOWN_OPTION',
+    ],
     ['label names in no array', () => new GaugeMetricFamily({ name: 'g', help: 'G', labelNames: 'a' as never })],
     ['a label name twice', () => new GaugeMetricFamily({ name: 'g', help: 'G', labelNames: ['a', 'a'] })],
     ['a unit that is no string', () => new GaugeMetricFamily({ name: 'g', help: 'G', unit: 5 as never })],
@@ -118,7 +128,16 @@ describe('refuses', () => {
     ['a label value that is none', () => gauge().add([null as never], 1), 'ERR_NARTHEX_INVALID_LABEL_VALUE'],
     ['a timestamp that is no number', () => gauge().add(['x'], 1, { timestamp: 'now' as never })],
     ['a timestamp that is not finite', () => gauge().add(['x'], 1, { timestamp: Number.NaN })],
-    ['buckets that do not increase', () => histogram().add([], { buckets: [{ le: 2, count: 1 }, { le: 1, count: 1 }] })],
+    [
+      'buckets that do not increase',
+      () =>
+        histogram().add([], {
+          buckets: [
+            { le: 2, count: 1 },
+            { le: 1, count: 1 },
+          ],
+        }),
+    ],
     ['a NaN bound', () => histogram().add([], { buckets: [{ le: Number.NaN, count: 1 }] })],
     ['a bound that is no number', () => histogram().add([], { buckets: [{ le: '1' as never, count: 1 }] })],
     ['a count that is no number', () => histogram().add([], { buckets: [{ le: 1, count: '1' as never }] })],

@@ -20,7 +20,9 @@ describe('wrong data', () => {
     const registry = new Registry()
     const gauge = registry.gauge({ name: 'g', help: 'G', labelNames: ['a'] })
     gauge.set({ a: '' }, 1)
-    expect(caught(() => (gauge.set as (labels: object, value: number) => void)({}, 2)).code).toBe('ERR_NARTHEX_INVALID_LABELS')
+    expect(caught(() => (gauge.set as (labels: object, value: number) => void)({}, 2)).code).toBe(
+      'ERR_NARTHEX_INVALID_LABELS',
+    )
     expect((await registry.metrics()).match(/^g.*$/gm)).toEqual(['g 1'])
   })
 
@@ -151,8 +153,19 @@ describe('broken scrapes', () => {
   it('lets one throwing collector cost its own families only', async () => {
     recordWarnings()
     const registry = new Registry()
-    registry.register({ name: 'bad', collect: () => { throw new Error('no') } })
-    registry.gauge({ name: 'bad_callback', help: 'B', collect: () => { throw new Error('no') } })
+    registry.register({
+      name: 'bad',
+      collect: () => {
+        throw new Error('no')
+      },
+    })
+    registry.gauge({
+      name: 'bad_callback',
+      help: 'B',
+      collect: () => {
+        throw new Error('no')
+      },
+    })
     registry.gauge({ name: 'good', help: 'G' })
     expect(await registry.metrics()).toContain('\ngood 0\n')
   })

@@ -74,8 +74,14 @@ describe('register()', () => {
   })
 
   const histogram = (registry: Registry): unknown => new Histogram({ name: 'x', help: 'X', registry })
-  const counter = (name: string, more = {}) => (registry: Registry): unknown => new Counter({ name, help: 'X', registry, ...more })
-  const gauge = (name: string) => (registry: Registry): unknown => new Gauge({ name, help: 'X', registry })
+  const counter =
+    (name: string, more = {}) =>
+    (registry: Registry): unknown =>
+      new Counter({ name, help: 'X', registry, ...more })
+  const gauge =
+    (name: string) =>
+    (registry: Registry): unknown =>
+      new Gauge({ name, help: 'X', registry })
   const summary = (registry: Registry): unknown => new Summary({ name: 'x', help: 'X', registry })
   const clashes: [string, (registry: Registry) => unknown, (registry: Registry) => unknown, string][] = [
     ['a name twice', gauge('x'), gauge('x'), 'x'],
@@ -90,12 +96,19 @@ describe('register()', () => {
     ['counter x beside gauge x_total', counter('x'), gauge('x_total'), 'x_total'],
     ['counter x beside counter x_total', counter('x'), counter('x_total'), 'x'],
     ['counter x beside gauge x_created', counter('x'), gauge('x_created'), 'x_created'],
-    ['bare counter x beside gauge x_total, for OpenMetrics', counter('x', { totalSuffix: false }), gauge('x_total'), 'x_total'],
+    [
+      'bare counter x beside gauge x_total, for OpenMetrics',
+      counter('x', { totalSuffix: false }),
+      gauge('x_total'),
+      'x_total',
+    ],
   ]
-  it.each(clashes.flatMap(([title, first, second, name]) => [
-    [title, first, second, name] as const,
-    [`${title}, the other way round`, second, first, name] as const,
-  ]))('refuses %s', async (_, first, second, sampleName) => {
+  it.each(
+    clashes.flatMap(([title, first, second, name]) => [
+      [title, first, second, name] as const,
+      [`${title}, the other way round`, second, first, name] as const,
+    ]),
+  )('refuses %s', async (_, first, second, sampleName) => {
     const registry = new Registry()
     const existing = first(registry)
     const before = await registry.metrics()
@@ -130,7 +143,7 @@ describe('register()', () => {
     ['le', (registry: Registry) => new Histogram({ name: 'm', help: 'M', registry })],
     ['quantile', (registry: Registry) => new Summary({ name: 'm', help: 'M', quantiles: [0.5], registry })],
     ['m', (registry: Registry) => new Enum({ name: 'm', help: 'M', states: ['a'], registry })],
-  ])('refuses a metric whose lines carry the registry\'s label %s themselves', (label, make) => {
+  ])("refuses a metric whose lines carry the registry's label %s themselves", (label, make) => {
     expect(caught(() => make(new Registry({ labels: { [label]: 'x' } }))).code).toBe('ERR_NARTHEX_INVALID_LABEL_NAME')
   })
 
@@ -148,11 +161,17 @@ describe('get-or-create', () => {
     const counter = registry.counter(options)
     expect(registry.counter({ ...options, name: 'm' })).toBe(counter)
     expect(registry.get('m')).toBe(counter)
-    expect(registry.histogram({ name: 'h', help: 'H', buckets: [1, Infinity] })).toBe(registry.histogram({ name: 'h', help: 'H', buckets: [1] }))
+    expect(registry.histogram({ name: 'h', help: 'H', buckets: [1, Infinity] })).toBe(
+      registry.histogram({ name: 'h', help: 'H', buckets: [1] }),
+    )
     expect(registry.gauge({ name: 'g', help: 'G' })).toBe(registry.gauge({ name: 'g', help: 'G' }))
-    expect(registry.summary({ name: 's', help: 'S', quantiles: [0.9, 0.5] })).toBe(registry.summary({ name: 's', help: 'S', quantiles: [0.5, 0.9] }))
+    expect(registry.summary({ name: 's', help: 'S', quantiles: [0.9, 0.5] })).toBe(
+      registry.summary({ name: 's', help: 'S', quantiles: [0.5, 0.9] }),
+    )
     expect(registry.info({ name: 'i', help: 'I' })).toBe(registry.info({ name: 'i', help: 'I' }))
-    expect(registry.enum({ name: 'e', help: 'E', states: ['a'] })).toBe(registry.enum({ name: 'e', help: 'E', states: ['a'] }))
+    expect(registry.enum({ name: 'e', help: 'E', states: ['a'] })).toBe(
+      registry.enum({ name: 'e', help: 'E', states: ['a'] }),
+    )
   })
 
   it.each([
@@ -220,7 +239,11 @@ describe('unregister(), clear() and reset()', () => {
     recordWarnings()
     const registry = new Registry()
     new Counter({ name: 'c', help: 'C', registry })
-    registry.register(collectorOf('bad', () => { throw new Error('no') }))
+    registry.register(
+      collectorOf('bad', () => {
+        throw new Error('no')
+      }),
+    )
     await registry.metrics()
     registry.clear()
     expect(await registry.metrics()).toBe('')
@@ -235,7 +258,9 @@ describe('unregister(), clear() and reset()', () => {
     held.inc(5)
     histogram.observe(3)
     registry.reset()
-    expect(await registry.metrics()).toMatch(/^c_total\{a="x"\} 0$[^]*^h_bucket\{le="1"\} 0\nh_bucket\{le="\+Inf"\} 0\nh_sum 0\nh_count 0$/m)
+    expect(await registry.metrics()).toMatch(
+      /^c_total\{a="x"\} 0$[^]*^h_bucket\{le="1"\} 0\nh_bucket\{le="\+Inf"\} 0\nh_sum 0\nh_count 0$/m,
+    )
     held.inc()
     expect(registry.getSampleValue('c_total', { a: 'x' })).toBe(1)
   })
@@ -252,7 +277,8 @@ describe('get()', () => {
   it('is undefined where there is nothing', () => {
     const registry = new Registry()
     registry.histogram({ name: 'h', help: 'H' })
-    for (const name of ['g', 'h_count', 'h_total', '', 'constructor', '__proto__']) expect(registry.get(name)).toBeUndefined()
+    for (const name of ['g', 'h_count', 'h_total', '', 'constructor', '__proto__'])
+      expect(registry.get(name)).toBeUndefined()
   })
 })
 
@@ -301,7 +327,11 @@ describe('labels and prefix', () => {
     registry.counter({ name: 'c', help: 'C', labelNames: ['x'] }).inc({ x: '1' })
     registry.enum({ name: 'phase', help: 'P', states: ['on'] })
     registry.register(collectorOf('custom', () => [gaugeFamily('g')]))
-    registry.register(collectorOf('bad', () => { throw new Error('no') }))
+    registry.register(
+      collectorOf('bad', () => {
+        throw new Error('no')
+      }),
+    )
     expect((await registry.metrics()).split('\n').filter((line) => !line.startsWith('#'))).toEqual([
       'shop_c_total{app="a\\"b",shard="3",x="1"} 1',
       'shop_phase{app="a\\"b",shard="3",shop_phase="on"} 1',
@@ -320,7 +350,9 @@ describe('labels and prefix', () => {
 
   it('give way to a label of the same name that a collector sets', async () => {
     const registry = new Registry({ labels: { app: 'registry' } })
-    registry.register(collectorOf('custom', () => [new GaugeMetricFamily({ name: 'g', help: 'G' }).add({ app: 'own' }, 1)]))
+    registry.register(
+      collectorOf('custom', () => [new GaugeMetricFamily({ name: 'g', help: 'G' }).add({ app: 'own' }, 1)]),
+    )
     expect(await registry.metrics()).toContain('\ng{app="own"} 1\n')
   })
 })
@@ -334,9 +366,19 @@ describe('gather()', () => {
 
   it.each([
     ['iterable', () => [gaugeFamily('g')]],
-    ['generator', function* () { yield gaugeFamily('g') }],
+    [
+      'generator',
+      function* () {
+        yield gaugeFamily('g')
+      },
+    ],
     ['Promise', () => Promise.resolve([gaugeFamily('g')])],
-    ['async generator', async function* () { yield gaugeFamily('g') }],
+    [
+      'async generator',
+      async function* () {
+        yield gaugeFamily('g')
+      },
+    ],
     ['Promise of a Set', async () => new Set([gaugeFamily('g')])],
   ])('takes what a collector brings as an %s', async (_, collect) => {
     const registry = new Registry()
@@ -349,12 +391,14 @@ describe('gather()', () => {
     let running = 0
     let most = 0
     for (let index = 0; index < 5; index++) {
-      registry.register(collectorOf(`slow ${index}`, async () => {
-        most = Math.max(most, ++running)
-        await new Promise((resolve) => void setImmediate(resolve))
-        running -= 1
-        return []
-      }))
+      registry.register(
+        collectorOf(`slow ${index}`, async () => {
+          most = Math.max(most, ++running)
+          await new Promise((resolve) => void setImmediate(resolve))
+          running -= 1
+          return []
+        }),
+      )
     }
     await registry.metrics()
     expect(most).toBe(5)
@@ -392,14 +436,46 @@ describe('gather()', () => {
 
 describe('a failing collector', () => {
   const failures: [string, () => unknown][] = [
-    ['throws', () => { throw new Error('no') }],
-    ['throws text', () => { throw 'no' }], // oxlint-disable-line no-throw-literal
-    ['throws what has no text', () => { throw Object.create(null) }],
-    ['throws nothing', () => { throw undefined }],
+    [
+      'throws',
+      () => {
+        throw new Error('no')
+      },
+    ],
+    [
+      'throws text',
+      () => {
+        throw 'no'
+      },
+    ], // oxlint-disable-line no-throw-literal
+    [
+      'throws what has no text',
+      () => {
+        throw Object.create(null)
+      },
+    ],
+    [
+      'throws nothing',
+      () => {
+        throw undefined
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('no'))],
     ['rejects with what has no text', () => Promise.reject(Object.create(null))],
-    ['throws while it is iterated', function* () { yield gaugeFamily('lost'); throw new Error('no') }],
-    ['rejects while it is iterated', async function* () { yield gaugeFamily('lost'); throw new Error('no') }],
+    [
+      'throws while it is iterated',
+      function* () {
+        yield gaugeFamily('lost')
+        throw new Error('no')
+      },
+    ],
+    [
+      'rejects while it is iterated',
+      async function* () {
+        yield gaugeFamily('lost')
+        throw new Error('no')
+      },
+    ],
     ['gives nothing', () => undefined],
     ['gives a number', () => 5],
     ['gives a single family', () => gaugeFamily('lost')],
@@ -439,7 +515,13 @@ describe('a failing collector', () => {
       }
     }
     registry.register(new QueueCollector())
-    registry.register(Object.assign(Object.create(null) as object, { collect: () => { throw new Error('no') } }))
+    registry.register(
+      Object.assign(Object.create(null) as object, {
+        collect: () => {
+          throw new Error('no')
+        },
+      }),
+    )
     registry.gauge({ name: 'g', help: 'G' })
     const page = await registry.metrics()
     expect(page).toContain('\ng 0\n')
@@ -450,7 +532,13 @@ describe('a failing collector', () => {
   it('may be the collect option of a metric: its metric is left out, the others not', async () => {
     recordWarnings()
     const registry = new Registry()
-    registry.gauge({ name: 'bad', help: 'B', collect: () => { throw new Error('no') } })
+    registry.gauge({
+      name: 'bad',
+      help: 'B',
+      collect: () => {
+        throw new Error('no')
+      },
+    })
     registry.gauge({ name: 'worse', help: 'W', collect: () => Promise.reject(new Error('no')) })
     registry.gauge({ name: 'good', help: 'G' })
     expect(await namesOf(registry.gather())).toEqual(['good', 'narthex_collector_errors'])
@@ -459,7 +547,9 @@ describe('a failing collector', () => {
 })
 
 describe('a collector whose series are wrong', () => {
-  const series = (type: string, ...entries: unknown[]) => () => [{ name: 'bad', help: '', type, series: entries }]
+  const series =
+    (type: string, ...entries: unknown[]) =>
+    () => [{ name: 'bad', help: '', type, series: entries }]
   const failures: [string, () => unknown][] = [
     ['has a value that is text', series('gauge', { labels: {}, value: '5' })],
     ['has no value', series('gauge', { labels: {} })],
@@ -472,13 +562,28 @@ describe('a collector whose series are wrong', () => {
     ['has a label without a name', series('gauge', { labels: { '': 'x' }, value: 1 })],
     ['has the label __name__', series('gauge', { labels: { __name__: 'x' }, value: 1 })],
     ['has the label le on a histogram', series('histogram', { labels: { le: 'x' }, buckets: [], count: 1, sum: 1 })],
-    ['has the label quantile on a summary', series('summary', { labels: { quantile: 'x' }, quantiles: [], count: 1, sum: 1 })],
-    ['has its own name as a label of a state set', series('stateset', { labels: { bad: 'x' }, states: [{ name: 'on', enabled: true }] })],
+    [
+      'has the label quantile on a summary',
+      series('summary', { labels: { quantile: 'x' }, quantiles: [], count: 1, sum: 1 }),
+    ],
+    [
+      'has its own name as a label of a state set',
+      series('stateset', { labels: { bad: 'x' }, states: [{ name: 'on', enabled: true }] }),
+    ],
     ['has labels that meet once escaped', series('gauge', { labels: { 'a.b': 'x', a_b: 'y' }, value: 1 })],
     ['has no buckets', series('histogram', { labels: {}, count: 1, sum: 1 })],
-    ['has a bound that is text', series('histogram', { labels: {}, buckets: [{ le: ' 1', count: 1 }], count: 1, sum: 1 })],
-    ['has a bucket count that is text', series('histogram', { labels: {}, buckets: [{ le: 1, count: ' 1\n' }], count: 1, sum: 1 })],
-    ['has a quantile value that is text', series('summary', { labels: {}, quantiles: [{ quantile: 0.5, value: ' 1\n' }] })],
+    [
+      'has a bound that is text',
+      series('histogram', { labels: {}, buckets: [{ le: ' 1', count: 1 }], count: 1, sum: 1 }),
+    ],
+    [
+      'has a bucket count that is text',
+      series('histogram', { labels: {}, buckets: [{ le: 1, count: ' 1\n' }], count: 1, sum: 1 }),
+    ],
+    [
+      'has a quantile value that is text',
+      series('summary', { labels: {}, quantiles: [{ quantile: 0.5, value: ' 1\n' }] }),
+    ],
     ['has a state without a name', series('stateset', { labels: {}, states: [{ enabled: true }] })],
   ]
   it.each(failures)('and %s leaves the page whole', async (_, collect) => {
@@ -487,14 +592,19 @@ describe('a collector whose series are wrong', () => {
     registry.register(collectorOf('custom', collect))
     registry.register(collectorOf('good', () => [gaugeFamily('after')]))
     const page = await registry.metrics()
-    expect(page.split('\n').filter((line) => !line.startsWith('#') && !line.startsWith('narthex_'))).toEqual(['after 1', ''])
+    expect(page.split('\n').filter((line) => !line.startsWith('#') && !line.startsWith('narthex_'))).toEqual([
+      'after 1',
+      '',
+    ])
     expect(page).toMatch(/^narthex_collector_errors_total\{collector="custom"\} 1$/m)
   })
 
   it('keeps the lines before a series that throws', async () => {
     recordWarnings()
     const registry = new Registry()
-    registry.register(collectorOf('custom', series('gauge', { labels: { a: '1' }, value: 1 }, { labels: { a: '2' }, value: 'x' })))
+    registry.register(
+      collectorOf('custom', series('gauge', { labels: { a: '1' }, value: 1 }, { labels: { a: '2' }, value: 'x' })),
+    )
     registry.gauge({ name: 'g', help: 'G' })
     expect(await registry.metrics()).toMatch(/^# TYPE bad gauge\nbad\{a="1"\} 1\n# HELP g G\n# TYPE g gauge\ng 0\n/)
   })
@@ -553,7 +663,11 @@ describe('families that clash on a page', () => {
     recordWarnings()
     const registry = new Registry()
     registry.gauge({ name: 'narthex_collector_errors_total', help: 'Mine' })
-    registry.register(collectorOf('bad', () => { throw new Error('no') }))
+    registry.register(
+      collectorOf('bad', () => {
+        throw new Error('no')
+      }),
+    )
     expect((await registry.metrics()).match(/^# TYPE narthex_collector_errors_total/gm)).toHaveLength(1)
   })
 })
@@ -627,7 +741,9 @@ describe('collectTimeout', () => {
     recordWarnings()
     for (const collectTimeout of [Infinity, 2 ** 31]) {
       const registry = new Registry({ collectTimeout })
-      registry.register(collectorOf('slow', () => new Promise((resolve) => void setTimeout(resolve, 60_000, [gaugeFamily('g')]))))
+      registry.register(
+        collectorOf('slow', () => new Promise((resolve) => void setTimeout(resolve, 60_000, [gaugeFamily('g')]))),
+      )
       const page = registry.metrics()
       expect(await settled(page, 59_000)).toBe('pending')
       expect(await settled(page, 2000)).toContain('\ng 1\n')
@@ -655,7 +771,10 @@ describe('names', () => {
     [['p_c'], ['p_c']],
     [['p_c_total'], ['p_c']],
     [['p_h_bucket'], ['p_h']],
-    [['p_h_count', 'p_h_sum', 'p_g'], ['p_h', 'p_g']],
+    [
+      ['p_h_count', 'p_h_sum', 'p_g'],
+      ['p_h', 'p_g'],
+    ],
     [['c', 'h', 'g'], []],
     [['p_'], []],
     [[], []],
@@ -677,9 +796,15 @@ describe('names', () => {
   it('find self-metrics too', async () => {
     recordWarnings()
     const registry = new Registry()
-    registry.register(collectorOf('bad', () => { throw new Error('no') }))
+    registry.register(
+      collectorOf('bad', () => {
+        throw new Error('no')
+      }),
+    )
     await registry.metrics()
-    expect(await namesOf(registry.gather({ names: ['narthex_collector_errors_total'] }))).toEqual(['narthex_collector_errors'])
+    expect(await namesOf(registry.gather({ names: ['narthex_collector_errors_total'] }))).toEqual([
+      'narthex_collector_errors',
+    ])
   })
 })
 

@@ -33,8 +33,10 @@ function bucketRule({ buckets, count }: HistogramSeries): string | undefined {
   let total = 0
   for (let index = 0; index < buckets.length; index++) {
     const bucket = buckets[index]!
-    if (index === 0 ? bucket.le !== bucket.le : !(bucket.le > bound)) return 'to have buckets in increasing order of `le`'
-    if (!(bucket.count >= total) || !Number.isInteger(bucket.count)) return 'to have cumulative whole counts in its buckets'
+    if (index === 0 ? bucket.le !== bucket.le : !(bucket.le > bound))
+      return 'to have buckets in increasing order of `le`'
+    if (!(bucket.count >= total) || !Number.isInteger(bucket.count))
+      return 'to have cumulative whole counts in its buckets'
     bound = bucket.le
     total = bucket.count
   }

@@ -196,7 +196,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
 
   /** What a scrape gets: runs the `collect` option, then gives a view of all series. */
   collect(): Collection {
-    const pending = this.#collect?.call(this, this)
+    const pending = this.#collect?.(this)
     return typeof pending?.then === 'function' ? pending.then(() => [this.#scraped]) : [this.#scraped]
   }
 

@@ -46,7 +46,7 @@ function loneSurrogateOf(page: string): number {
     const unit = page.charCodeAt(index)
     if (unit < 0xd800 || unit > 0xdfff) continue
     const next = unit < 0xdc00 ? page.charCodeAt(index + 1) : 0
-    if (next < 0xdc00 || next > 0xdfff) return index
+    if (!(next >= 0xdc00 && next <= 0xdfff)) return index
     index += 1
   }
   return page.length

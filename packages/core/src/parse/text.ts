@@ -65,7 +65,7 @@ function readSample(reader: PageReader, families: ScatteredFamilies): void {
   const value = reader.readNumber()
   reader.skipBlanks()
   let timestamp: number | undefined
-  if (reader.page.charCodeAt(reader.at) !== 0x0a) {
+  if (!reader.atEnd && reader.page.charCodeAt(reader.at) !== 0x0a) {
     timestamp = reader.readMilliseconds()
     reader.skipBlanks()
   }

@@ -1,4 +1,4 @@
-import { encode, type EscapingScheme, openMetricsFormat, textFormat } from '@narthex/core'
+import { encode, type EscapingScheme, type ExpositionFormat, openMetricsFormat, textFormat } from '@narthex/core'
 import { expect } from 'vitest'
 import { ConformanceFolder } from '../conformance-folder.ts'
 import { type DataFamily, familyFromData, familyFromPython, type PythonFamily } from './families-from-data.ts'
@@ -14,40 +14,45 @@ interface GoCase {
   readonly output?: string
 }
 
-folder.file<GoCase>('common_text_create.json', {}, ({ family, output }) => {
+function checkText({ family, output }: GoCase): void {
   expect(decoder.decode(encode([familyFromData(family)], textFormat.withEscaping('allow-utf-8')))).toBe(output)
-})
+}
 
-folder.file<GoCase>('common_text_create_error.json', {}, ({ family }) => {
-  // What Go refuses, a family without metrics, leaves no trace: readers of a page see what they would see there.
+folder.file('common_text_create.json', {}, checkText)
+
+/** What Go refuses, a family without metrics, leaves no trace: readers of a page see what they would see there. */
+function checkTrace({ family }: GoCase): void {
   expect(decoder.decode(encode([familyFromData(family)], textFormat))).toBe('')
-})
+}
 
-folder.file<GoCase>(
+folder.file('common_text_create_error.json', {}, checkTrace)
+
+function checkOpenMetrics({ family, output }: GoCase): void {
+  const page = decoder.decode(encode([familyFromData(family)], openMetricsFormat.withEscaping('allow-utf-8')))
+  expect(page).toBe(`${output}# EOF\n`)
+}
+
+folder.file(
   'common_openmetrics_create.json',
   {
     om_create_0: 'counters end in _total, timestamps have no exponent',
     om_create_1: 'counters end in _total, timestamps have no exponent',
     om_create_17: 'gauge histograms have _gsum and _gcount',
   },
-  ({ family, output }) => {
-    const page = decoder.decode(encode([familyFromData(family)], openMetricsFormat.withEscaping('allow-utf-8')))
-    expect(page).toBe(`${output}# EOF\n`)
-  },
+  checkOpenMetrics,
 )
 
 const DRAFT = 'OpenMetrics 2.0 is a draft: here its families are judged by what 1.0 makes of them'
-folder.file<GoCase>(
-  'common_openmetrics20_create.json',
-  { CounterWithNaNExemplar: DRAFT, UTF8Support: DRAFT },
-  ({ family, output }) => {
-    const page = decoder.decode(encode([familyFromData(family)], openMetricsFormat.withEscaping('allow-utf-8')))
-    expect(page).toBe(`${output}# EOF\n`)
-  },
-)
+folder.file('common_openmetrics20_create.json', { CounterWithNaNExemplar: DRAFT, UTF8Support: DRAFT }, checkOpenMetrics)
+
+/** What Go refuses has no samples here: its series are left out. */
+function checkSampleless({ family }: GoCase): void {
+  const page = decoder.decode(encode([familyFromData(family)], openMetricsFormat))
+  expect(page.split('\n').filter((line) => !line.startsWith('#'))).toEqual([''])
+}
 
 const NOT_IN_MODEL = 'a MetricFamily cannot be so incomplete: its types forbid it'
-folder.file<GoCase>(
+folder.file(
   'common_openmetrics20_create_error.json',
   {
     UnknownType: NOT_IN_MODEL,
@@ -58,10 +63,7 @@ folder.file<GoCase>(
     NilLabelPair: NOT_IN_MODEL,
     CounterInvalidCreatedTimestamp: DRAFT,
   },
-  ({ family }) => {
-    const page = decoder.decode(encode([familyFromData(family)], openMetricsFormat))
-    expect(page.split('\n').filter((line) => !line.startsWith('#'))).toEqual([''])
-  },
+  checkSampleless,
 )
 
 interface PythonCase {
@@ -73,9 +75,23 @@ interface PythonCase {
   readonly output?: string
 }
 
+function checkPythonOpenMetrics(one: PythonCase): void {
+  expect(one.expect).toBe('ok')
+  checkPython(one, openMetricsFormat)
+}
+
+function checkPythonText(one: PythonCase): void {
+  checkPython(one, textFormat)
+}
+
+function checkPython({ families, escaping, output = '' }: PythonCase, format: ExpositionFormat): void {
+  const page = decoder.decode(encode(families.map(familyFromPython), format.withEscaping(escaping)))
+  expect(comparable(page)).toEqual(comparable(output))
+}
+
 const NATIVE = 'only OpenMetrics 2.0 has native histograms in text'
 const NO_PLACE = 'there is no place for such an exemplar: it is left out, and the page stands'
-folder.file<PythonCase>(
+folder.file(
   'client_python_openmetrics_encode.json',
   {
     counter_non_total_exemplar: NO_PLACE,
@@ -90,15 +106,11 @@ folder.file<PythonCase>(
     nh_histogram_with_exemplars: NATIVE,
     nh_longer_spans: NATIVE,
   },
-  (one) => {
-    expect(one.expect).toBe('ok')
-    const page = encode(one.families.map(familyFromPython), openMetricsFormat.withEscaping(one.escaping))
-    expect(comparable(decoder.decode(page))).toEqual(comparable(one.output as string))
-  },
+  checkPythonOpenMetrics,
 )
 
 const CREATED = 'text 0.0.4 has no created times: client_python shows them as gauges of their own'
-folder.file<PythonCase>(
+folder.file(
   'client_python_text_encode.json',
   {
     counter: CREATED,
@@ -108,14 +120,13 @@ folder.file<PythonCase>(
     histogram: CREATED,
     gaugehistogram: 'client_golang shows one histogram, client_python a histogram and two gauges',
   },
-  (one) => {
-    const page = encode(one.families.map(familyFromPython), textFormat.withEscaping(one.escaping))
-    expect(comparable(decoder.decode(page))).toEqual(comparable(one.output as string))
-  },
+  checkPythonText,
 )
 
 /** client_python prints counts with `.0` and a series' lines in the caller's order; all else must agree. */
 function comparable(page: string): string[] {
-  const lines = page.split('\n').map((line) => (line.startsWith('#') ? line : line.replaceAll(/ (\d+)\.0(?= |$)/g, ' $1')))
+  const lines = page
+    .split('\n')
+    .map((line) => (line.startsWith('#') ? line : line.replaceAll(/ (\d+)\.0(?= |$)/g, ' $1')))
   return [...lines.filter((line) => line.startsWith('#')), ...lines.filter((line) => !line.startsWith('#')).sort()]
 }

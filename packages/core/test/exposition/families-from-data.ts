@@ -11,7 +11,11 @@ export interface DataFamily {
 
 type Num = number | string
 type Time = { readonly seconds: number; readonly nanos?: number }
-type DataExemplar = { readonly label?: readonly { name: string; value: string }[]; readonly value: Num; readonly timestamp?: Time }
+type DataExemplar = {
+  readonly label?: readonly { name: string; value: string }[]
+  readonly value: Num
+  readonly timestamp?: Time
+}
 interface DataHistogram {
   readonly sample_count?: Num
   readonly sample_count_float?: Num
@@ -197,7 +201,11 @@ function pythonSeries(name: string, type: MetricFamily['type'], lines: readonly 
     case 'gaugehistogram': {
       const buckets = lines
         .filter((one) => one.name === `${name}_bucket`)
-        .map(({ labels, value, exemplar }) => ({ le: numberFrom(labels['le'] as string), count: numberFrom(value), exemplar }))
+        .map(({ labels, value, exemplar }) => ({
+          le: numberFrom(labels['le'] as string),
+          count: numberFrom(value),
+          exemplar,
+        }))
       return { ...base, sum: valueOf('_sum', '_gsum'), count: valueOf('_count', '_gcount'), buckets }
     }
     case 'stateset':

@@ -15,19 +15,25 @@ interface PythonCase {
   readonly expectedValue: string
 }
 
-function escapesAs(escape: (name: string, scheme: EscapingScheme) => string): (one: PythonCase) => void {
-  return ({ input, expectedUnderscores, expectedDots, expectedValue }) => {
-    expect(escape(input, 'underscores')).toBe(expectedUnderscores)
-    expect(escape(input, 'dots')).toBe(expectedDots)
-    expect(escape(input, 'values')).toBe(expectedValue)
-    expect(escape(input, 'allow-utf-8')).toBe(input)
-  }
+function checkMetricName(one: PythonCase): void {
+  checkName(one, escapeName)
 }
 
-names.file<PythonCase>('client_python_escape_metric_name.json', {}, escapesAs(escapeName))
-names.file<PythonCase>('client_python_om_escape_metric_name.json', {}, escapesAs(escapeName))
-names.file<PythonCase>('client_python_escape_label_name.json', {}, escapesAs(escapeLabelName))
-names.file<PythonCase>('client_python_om_escape_label_name.json', {}, escapesAs(escapeLabelName))
+function checkLabelName(one: PythonCase): void {
+  checkName(one, escapeLabelName)
+}
+
+function checkName(one: PythonCase, escape: (name: string, scheme: EscapingScheme) => string): void {
+  expect(escape(one.input, 'underscores')).toBe(one.expectedUnderscores)
+  expect(escape(one.input, 'dots')).toBe(one.expectedDots)
+  expect(escape(one.input, 'values')).toBe(one.expectedValue)
+  expect(escape(one.input, 'allow-utf-8')).toBe(one.input)
+}
+
+names.file('client_python_escape_metric_name.json', {}, checkMetricName)
+names.file('client_python_om_escape_metric_name.json', {}, checkMetricName)
+names.file('client_python_escape_label_name.json', {}, checkLabelName)
+names.file('client_python_om_escape_label_name.json', {}, checkLabelName)
 
 interface FamilyCase {
   readonly name: string
@@ -36,10 +42,12 @@ interface FamilyCase {
   readonly expected: DataFamily
 }
 
-names.file<FamilyCase>('common_escape_metric_family.json', {}, ({ scheme, input, expected }) => {
+function checkFamily({ scheme, input, expected }: FamilyCase): void {
   expect(scheme).toBe('ValueEncodingEscaping')
   expect(pageOf(input, 'values')).toBe(pageOf(expected, 'allow-utf-8'))
-})
+}
+
+names.file('common_escape_metric_family.json', {}, checkFamily)
 
 /** The label `__name__` repeats the name here; as a label of a series no reader of text takes it. */
 function pageOf(family: DataFamily, escaping: EscapingScheme): string {
@@ -61,9 +69,11 @@ interface FloatCase {
   readonly openmetrics: string
 }
 
-floats.file<FloatCase>('float_format.json', {}, ({ bits, prom_text, openmetrics }) => {
+function checkFloat({ bits, prom_text, openmetrics }: FloatCase): void {
   const view = new DataView(new ArrayBuffer(8))
   view.setBigUint64(0, BigInt(`0x${bits}`))
   expect(formatFloat(view.getFloat64(0))).toBe(prom_text)
   expect(formatOpenMetricsFloat(view.getFloat64(0))).toBe(openmetrics)
-})
+}
+
+floats.file('float_format.json', {}, checkFloat)

@@ -19,9 +19,9 @@ function check({ accept, default_escaping, content_type }: AcceptCase): void {
   expect(negotiate(accept, default_escaping).contentType).toBe(content_type)
 }
 
-folder.file<AcceptCase>('common_negotiate.json', { 'compact text format': PROTOBUF_TEXT }, check)
-folder.file<AcceptCase>('common_negotiate_accept.json', {}, check)
-folder.file<AcceptCase>(
+folder.file('common_negotiate.json', { 'compact text format': PROTOBUF_TEXT }, check)
+folder.file('common_negotiate_accept.json', {}, check)
+folder.file(
   'common_negotiate_openmetrics.json',
   {
     'OM format, no version': 'OpenMetrics without a version is 1.0.0',
@@ -36,14 +36,16 @@ interface HeaderCase {
   readonly accept: string
 }
 
-folder.file<HeaderCase>('prometheus_accept_headers.json', {}, ({ accept }) => {
+function checkHeader({ accept }: HeaderCase): void {
   // Prometheus lists what it wants best first: it gets the first, with the escaping of that clause or the next.
   const [first = ''] = accept.split(';')
   const escaping = /escaping=([a-z0-9-]+)/.exec(accept.slice(0, accept.indexOf(',')))?.[1] ?? 'underscores'
   const { contentType } = negotiate(accept)
   expect(contentType.split(';')[0]).toBe(first)
   expect(contentType).toMatch(new RegExp(`; escaping=${escaping}$`))
-})
+}
+
+folder.file('prometheus_accept_headers.json', {}, checkHeader)
 
 interface FormatCase {
   readonly name: string
@@ -66,24 +68,22 @@ const SCHEMES: Readonly<Record<string, EscapingScheme>> = {
   'model.ValueEncodingEscaping': 'values',
 }
 
-folder.file<FormatCase>('common_to_format_type.json', { TestToFormatType_0: PROTOBUF_TEXT }, ({ format, expected }) => {
+function checkType({ format, expected }: FormatCase): void {
   expect(Object.keys(TYPES)).toContain(expected)
   expect(formatOf(format)?.contentType.split(';')[0]).toBe(TYPES[expected])
-})
+}
 
-folder.file<FormatCase>(
-  'common_to_escaping_scheme.json',
-  { TestToEscapingScheme_0: PROTOBUF_TEXT },
-  ({ format, expected }) => expect(formatOf(format)?.escaping).toBe(SCHEMES[expected]),
-)
+function checkScheme({ format, expected }: FormatCase): void {
+  expect(formatOf(format)?.escaping).toBe(SCHEMES[expected])
+}
 
-folder.file<FormatCase>(
-  'common_with_escaping_scheme.json',
-  { 'no existing term, append one': PROTOBUF_TEXT },
-  ({ format, scheme = '', expected }) => {
-    expect(formatOf(format)?.withEscaping(SCHEMES[scheme]).contentType).toBe(expected)
-  },
-)
+function checkWithScheme({ format, scheme = '', expected }: FormatCase): void {
+  expect(formatOf(format)?.withEscaping(SCHEMES[scheme]).contentType).toBe(expected)
+}
+
+folder.file('common_to_format_type.json', { TestToFormatType_0: PROTOBUF_TEXT }, checkType)
+folder.file('common_to_escaping_scheme.json', { TestToEscapingScheme_0: PROTOBUF_TEXT }, checkScheme)
+folder.file('common_with_escaping_scheme.json', { 'no existing term, append one': PROTOBUF_TEXT }, checkWithScheme)
 
 interface EncodingCase {
   readonly name: string
@@ -92,6 +92,8 @@ interface EncodingCase {
   readonly content_encoding: ContentEncoding
 }
 
-folder.file<EncodingCase>('client_golang_content_encoding.json', {}, (one) => {
+function checkEncoding(one: EncodingCase): void {
   expect(negotiateEncoding(one.accept_encoding, one.offered)).toBe(one.content_encoding)
-})
+}
+
+folder.file('client_golang_content_encoding.json', {}, checkEncoding)

@@ -144,7 +144,15 @@ const FAMILIES: readonly { title: string; family: MetricFamily; escaping?: Escap
       help: '',
       type: 'stateset',
       unit: 'state',
-      series: [{ labels: { a: 'b' }, states: [{ name: 'on', enabled: true }, { name: 'off', enabled: false }] }],
+      series: [
+        {
+          labels: { a: 'b' },
+          states: [
+            { name: 'on', enabled: true },
+            { name: 'off', enabled: false },
+          ],
+        },
+      ],
     },
     lines: ['# TYPE state stateset', 'state{a="b",state="on"} 1.0', 'state{a="b",state="off"} 0.0'],
   },
@@ -172,7 +180,12 @@ const FAMILIES: readonly { title: string; family: MetricFamily; escaping?: Escap
   },
   {
     title: 'no exemplar where OpenMetrics has no place for one',
-    family: { name: 'a', help: '', type: 'gauge', series: [{ labels: {}, value: 1, exemplar: { labels: {}, value: 1 } }] },
+    family: {
+      name: 'a',
+      help: '',
+      type: 'gauge',
+      series: [{ labels: {}, value: 1, exemplar: { labels: {}, value: 1 } }],
+    },
     lines: ['# TYPE a gauge', 'a 1.0'],
   },
   {
@@ -206,26 +219,128 @@ describe('openMetricsFormat', () => {
   const UNFIT: readonly [title: string, family: MetricFamily][] = [
     ['a counter below zero', { name: 'x', help: '', type: 'counter', series: [{ labels: {}, value: -1 }] }],
     ['a counter that is NaN', { name: 'x', help: '', type: 'counter', series: [{ labels: {}, value: Number.NaN }] }],
-    ['a timestamp that is none', { name: 'x', help: '', type: 'gauge', series: [{ labels: {}, value: 1, timestamp: Number.NaN }] }],
-    ['labels that escaping makes one', { name: 'x', help: '', type: 'gauge', series: [{ labels: { 'a.b': '1', a_b: '2' }, value: 1 }] }],
+    [
+      'a timestamp that is none',
+      { name: 'x', help: '', type: 'gauge', series: [{ labels: {}, value: 1, timestamp: Number.NaN }] },
+    ],
+    [
+      'labels that escaping makes one',
+      { name: 'x', help: '', type: 'gauge', series: [{ labels: { 'a.b': '1', a_b: '2' }, value: 1 }] },
+    ],
     ['a label without a name', { name: 'x', help: '', type: 'gauge', series: [{ labels: { '': '1' }, value: 1 }] }],
     ['a label `__name__`', { name: 'x', help: '', type: 'gauge', series: [{ labels: { __name__: '1' }, value: 1 }] }],
-    ['a label that the buckets have', { name: 'x', help: '', type: 'histogram', series: [{ labels: { le: '1' }, count: 0, sum: 0, buckets: [] }] }],
-    ['a label that the states have', { name: 'x', help: '', type: 'stateset', series: [{ labels: { x: '1' }, states: [{ name: 'a', enabled: true }] }] }],
-    ['states of one name', { name: 'x', help: '', type: 'stateset', series: [{ labels: {}, states: [{ name: 'a', enabled: true }, { name: 'a', enabled: true }] }] }],
-    ['states that no label can be named for', { name: 'x:y', help: '', type: 'stateset', series: [{ labels: {}, states: [{ name: 'a', enabled: true }] }] }],
-    ['buckets out of order', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(2, 1), bucket(1, 2)] }] }],
-    ['a bucket twice', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(2, 1), bucket(2, 2)] }] }],
-    ['a bucket for NaN', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(Number.NaN, 1)] }] }],
-    ['falling buckets', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(1, 2), bucket(2, 1)] }] }],
-    ['a count that its buckets exceed', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 1, sum: 0, buckets: [bucket(1, 2)] }] }],
-    ['a count that +Inf differs from', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 3, sum: 0, buckets: [bucket(Infinity, 2)] }] }],
-    ['fractions of observations', { name: 'x', help: '', type: 'gaugehistogram', series: [{ labels: {}, count: 1, sum: 0, buckets: [bucket(1, 0.5)] }] }],
-    ['a histogram without +Inf', { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, buckets: [bucket(1, 2)] }] }],
-    ['a quantile above 1', { name: 'x', help: '', type: 'summary', series: [{ labels: {}, quantiles: [{ quantile: 1.1, value: 1 }] }] }],
-    ['a negative quantile', { name: 'x', help: '', type: 'summary', series: [{ labels: {}, quantiles: [{ quantile: 1, value: -1 }] }] }],
-    ['a negative sum', { name: 'x', help: '', type: 'summary', series: [{ labels: {}, count: 1, sum: -1, quantiles: [] }] }],
-    ['half a count', { name: 'x', help: '', type: 'summary', series: [{ labels: {}, count: 0.5, sum: 1, quantiles: [] }] }],
+    [
+      'a label that the buckets have',
+      { name: 'x', help: '', type: 'histogram', series: [{ labels: { le: '1' }, count: 0, sum: 0, buckets: [] }] },
+    ],
+    [
+      'a label that the states have',
+      {
+        name: 'x',
+        help: '',
+        type: 'stateset',
+        series: [{ labels: { x: '1' }, states: [{ name: 'a', enabled: true }] }],
+      },
+    ],
+    [
+      'states of one name',
+      {
+        name: 'x',
+        help: '',
+        type: 'stateset',
+        series: [
+          {
+            labels: {},
+            states: [
+              { name: 'a', enabled: true },
+              { name: 'a', enabled: true },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'states that no label can be named for',
+      { name: 'x:y', help: '', type: 'stateset', series: [{ labels: {}, states: [{ name: 'a', enabled: true }] }] },
+    ],
+    [
+      'buckets out of order',
+      {
+        name: 'x',
+        help: '',
+        type: 'histogram',
+        series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(2, 1), bucket(1, 2)] }],
+      },
+    ],
+    [
+      'a bucket twice',
+      {
+        name: 'x',
+        help: '',
+        type: 'histogram',
+        series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(2, 1), bucket(2, 2)] }],
+      },
+    ],
+    [
+      'a bucket for NaN',
+      {
+        name: 'x',
+        help: '',
+        type: 'histogram',
+        series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(Number.NaN, 1)] }],
+      },
+    ],
+    [
+      'falling buckets',
+      {
+        name: 'x',
+        help: '',
+        type: 'histogram',
+        series: [{ labels: {}, count: 2, sum: 0, buckets: [bucket(1, 2), bucket(2, 1)] }],
+      },
+    ],
+    [
+      'a count that its buckets exceed',
+      { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, count: 1, sum: 0, buckets: [bucket(1, 2)] }] },
+    ],
+    [
+      'a count that +Inf differs from',
+      {
+        name: 'x',
+        help: '',
+        type: 'histogram',
+        series: [{ labels: {}, count: 3, sum: 0, buckets: [bucket(Infinity, 2)] }],
+      },
+    ],
+    [
+      'fractions of observations',
+      {
+        name: 'x',
+        help: '',
+        type: 'gaugehistogram',
+        series: [{ labels: {}, count: 1, sum: 0, buckets: [bucket(1, 0.5)] }],
+      },
+    ],
+    [
+      'a histogram without +Inf',
+      { name: 'x', help: '', type: 'histogram', series: [{ labels: {}, buckets: [bucket(1, 2)] }] },
+    ],
+    [
+      'a quantile above 1',
+      { name: 'x', help: '', type: 'summary', series: [{ labels: {}, quantiles: [{ quantile: 1.1, value: 1 }] }] },
+    ],
+    [
+      'a negative quantile',
+      { name: 'x', help: '', type: 'summary', series: [{ labels: {}, quantiles: [{ quantile: 1, value: -1 }] }] },
+    ],
+    [
+      'a negative sum',
+      { name: 'x', help: '', type: 'summary', series: [{ labels: {}, count: 1, sum: -1, quantiles: [] }] },
+    ],
+    [
+      'half a count',
+      { name: 'x', help: '', type: 'summary', series: [{ labels: {}, count: 0.5, sum: 1, quantiles: [] }] },
+    ],
   ]
 
   it.each(UNFIT)('leaves out a series with %s, and says so once', async (_title, unfit) => {

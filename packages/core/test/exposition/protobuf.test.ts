@@ -34,7 +34,10 @@ describe('protobufFormat', () => {
   })
 
   it('writes a counter as client_golang does', () => {
-    const page = encode([{ name: 'a', help: 'A', type: 'counter', series: [{ labels: { b: 'c' }, value: 1, created: 2 }] }], protobufFormat)
+    const page = encode(
+      [{ name: 'a', help: 'A', type: 'counter', series: [{ labels: { b: 'c' }, value: 1, created: 2 }] }],
+      protobufFormat,
+    )
     expect([...page]).toEqual([
       ...[39, 10, 7, ...new TextEncoder().encode('a_total'), 18, 1, 65, 24, 0],
       ...[34, 23, 10, 6, 10, 1, 98, 18, 1, 99, 26, 13, 9, 0, 0, 0, 0, 0, 0, 240, 63, 26, 2, 8, 2],
@@ -43,12 +46,54 @@ describe('protobufFormat', () => {
 
   const EXEMPLAR = { labels: { trace_id: 'ü' }, value: 0.5, timestamp: 1700000000.123 }
   const FAMILIES: readonly [title: string, family: MetricFamily][] = [
-    ['a counter', { name: 'a.b', help: 'ä', type: 'counter', series: [{ labels: { 'c d': 'é' }, value: 2, exemplar: EXEMPLAR, created: 1700000000.001 }] }],
-    ['a gauge', { name: 'a', help: 'A', type: 'gauge', unit: 'a', series: [{ labels: {}, value: -0.5, timestamp: -1.5 }] }],
+    [
+      'a counter',
+      {
+        name: 'a.b',
+        help: 'ä',
+        type: 'counter',
+        series: [{ labels: { 'c d': 'é' }, value: 2, exemplar: EXEMPLAR, created: 1700000000.001 }],
+      },
+    ],
+    [
+      'a gauge',
+      { name: 'a', help: 'A', type: 'gauge', unit: 'a', series: [{ labels: {}, value: -0.5, timestamp: -1.5 }] },
+    ],
     ['an unknown', { name: 'a', help: 'A', type: 'unknown', series: [{ labels: {}, value: Infinity }] }],
-    ['a summary', { name: 'a', help: 'A', type: 'summary', series: [{ labels: {}, count: 2 ** 53, sum: 1, quantiles: [{ quantile: 0.5, value: 3 }], created: 5 }] }],
-    ['a histogram', histogram({ labels: {}, count: 3, sum: 4, created: 7, buckets: [{ le: 1, count: 1, exemplar: EXEMPLAR }, { le: Infinity, count: 3 }] })],
-    ['fractions of observations', histogram({ labels: {}, count: 2.5, sum: 4, buckets: [{ le: 1, count: 0.5 }, { le: Infinity, count: 2.5 }] })],
+    [
+      'a summary',
+      {
+        name: 'a',
+        help: 'A',
+        type: 'summary',
+        series: [{ labels: {}, count: 2 ** 53, sum: 1, quantiles: [{ quantile: 0.5, value: 3 }], created: 5 }],
+      },
+    ],
+    [
+      'a histogram',
+      histogram({
+        labels: {},
+        count: 3,
+        sum: 4,
+        created: 7,
+        buckets: [
+          { le: 1, count: 1, exemplar: EXEMPLAR },
+          { le: Infinity, count: 3 },
+        ],
+      }),
+    ],
+    [
+      'fractions of observations',
+      histogram({
+        labels: {},
+        count: 2.5,
+        sum: 4,
+        buckets: [
+          { le: 1, count: 0.5 },
+          { le: Infinity, count: 2.5 },
+        ],
+      }),
+    ],
     [
       'a native histogram',
       histogram({
@@ -60,7 +105,13 @@ describe('protobufFormat', () => {
           schema: -4,
           zeroThreshold: 2 ** -128,
           zeroCount: 1,
-          positive: { spans: [{ offset: -3, length: 2 }, { offset: 5, length: 1 }], deltas: [3, -2, 1] },
+          positive: {
+            spans: [
+              { offset: -3, length: 2 },
+              { offset: 5, length: 1 },
+            ],
+            deltas: [3, -2, 1],
+          },
           negative: { spans: [{ offset: 0, length: 1 }], deltas: [2] },
           exemplars: [EXEMPLAR],
         },
@@ -85,7 +136,9 @@ describe('protobufFormat', () => {
   ]
 
   it.each(FAMILIES)('writes %s that reads back as it was', (_title, family) => {
-    expect(roundTrip(family)).toEqual([expect.objectContaining({ name: family.name, type: family.type, series: family.series })])
+    expect(roundTrip(family)).toEqual([
+      expect.objectContaining({ name: family.name, type: family.type, series: family.series }),
+    ])
   })
 
   it('marks an empty native histogram as native with a span of no length', () => {
@@ -96,7 +149,10 @@ describe('protobufFormat', () => {
 
   it('writes info and state sets as gauges', () => {
     const info: MetricFamily = { name: 'i', help: '', type: 'info', series: [{ labels: { a: 'b' } }] }
-    const states = [{ name: 'on', enabled: true }, { name: 'off', enabled: false }]
+    const states = [
+      { name: 'on', enabled: true },
+      { name: 'off', enabled: false },
+    ]
     const stateset: MetricFamily = { name: 's', help: '', type: 'stateset', series: [{ labels: { a: 'b' }, states }] }
     expect(roundTrip(info)).toEqual([
       expect.objectContaining({ name: 'i_info', type: 'gauge', series: [{ labels: { a: 'b' }, value: 1 }] }),
@@ -114,7 +170,13 @@ describe('protobufFormat', () => {
   })
 
   it('leaves out native buckets that their spans do not account for, and says so', async () => {
-    const native = { schema: 3, zeroThreshold: 0, zeroCount: 0, positive: { spans: [], deltas: [1] }, negative: NOTHING }
+    const native = {
+      schema: 3,
+      zeroThreshold: 0,
+      zeroCount: 0,
+      positive: { spans: [], deltas: [1] },
+      negative: NOTHING,
+    }
     const errors: unknown[] = []
     const family = histogram({ labels: {}, count: 1, sum: 0, buckets: [], native })
     expect(await chunksOf([family], (error) => errors.push(error))).toEqual([])
@@ -122,7 +184,10 @@ describe('protobufFormat', () => {
   })
 
   it.each([0, 1, 100, 300, 3_000, 30_000])('streams a family of %d series as it encodes it', async (count) => {
-    const series = Array.from({ length: count }, (_, n) => ({ labels: { n: String(n), text: 'x'.repeat(n % 200) }, value: n }))
+    const series = Array.from({ length: count }, (_, n) => ({
+      labels: { n: String(n), text: 'x'.repeat(n % 200) },
+      value: n,
+    }))
     const families: MetricFamily[] = [
       { name: 'before', help: '', type: 'gauge', series: [{ labels: {}, value: 1 }] },
       { name: 'big', help: '', type: 'gauge', unit: 'g', series },
@@ -153,7 +218,10 @@ describe('protobufFormat', () => {
     const errors: unknown[] = []
     const bytes = bytesOf(await chunksOf([broken, after], (error) => errors.push(error)))
     const read = parseProtobuf(new Uint8Array(bytes))
-    expect(read.map(({ name, series }) => [name, [...series].length])).toEqual([['broken', count], ['after', 1]])
+    expect(read.map(({ name, series }) => [name, [...series].length])).toEqual([
+      ['broken', count],
+      ['after', 1],
+    ])
     expect(errors).toEqual([new Error('no more')])
   })
 

@@ -37,11 +37,14 @@ describe('text()', () => {
 })
 
 describe('integer()', () => {
-  it.each([0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, 12_345, 999_999, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1])('writes %d', (value) => {
-    const writer = new ByteWriter()
-    writer.integer(value)
-    expect(textOf(writer)).toBe(String(value))
-  })
+  it.each([0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, 12_345, 999_999, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1])(
+    'writes %d',
+    (value) => {
+      const writer = new ByteWriter()
+      writer.integer(value)
+      expect(textOf(writer)).toBe(String(value))
+    },
+  )
 
   it('writes any non-negative safe integer', () => {
     fc.assert(

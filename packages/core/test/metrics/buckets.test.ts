@@ -66,7 +66,11 @@ describe('exponentialBucketsRange()', () => {
 })
 
 it('all give what a histogram takes', () => {
-  for (const buckets of [linearBuckets(1, 1, 10), exponentialBuckets(1, 1.5, 20), exponentialBucketsRange(0.001, 60, 30)]) {
+  for (const buckets of [
+    linearBuckets(1, 1, 10),
+    exponentialBuckets(1, 1.5, 20),
+    exponentialBucketsRange(0.001, 60, 30),
+  ]) {
     expect(() => new Histogram({ name: 'h', help: 'H', buckets, registry: null })).not.toThrow()
   }
 })

@@ -200,7 +200,10 @@ describe('maxSeries', () => {
     counter.init('1')
     counter.init('2')
     counter.labels('3').inc(5)
-    expect([...contentOf(counter)]).toEqual([['["1"]', 0], ['["__overflow__"]', 5]])
+    expect([...contentOf(counter)]).toEqual([
+      ['["1"]', 0],
+      ['["__overflow__"]', 5],
+    ])
   })
 
   it('counts updates through a held overflow child, and not looks at it', () => {
@@ -218,36 +221,63 @@ describe('maxSeries', () => {
   })
 
   it.each([
-    ['Gauge', (registry: Registry) => {
-      const gauge = new Gauge({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
-      gauge.init('1')
-      gauge.set({ a: '2' }, 1)
-      gauge.inc({ a: '2' })
-      gauge.dec({ a: '2' })
-      gauge.setToCurrentTime({ a: '2' })
-    }, 4],
-    ['Histogram', (registry: Registry) => {
-      const histogram = new Histogram({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
-      histogram.init('1')
-      histogram.observe({ a: '2' }, 1)
-      histogram.time({ a: '3' }, () => 1)()
-      histogram.startTimer({ a: '4' })()
-    }, 3],
-    ['Summary', (registry: Registry) => {
-      const summary = new Summary({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
-      summary.init('1')
-      summary.observe({ a: '2' }, 1)
-    }, 1],
-    ['Info', (registry: Registry) => {
-      const info = new Info({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
-      info.init('1')
-      info.info({ a: '2' }, { version: '1' })
-    }, 1],
-    ['Enum', (registry: Registry) => {
-      const phase = new Enum({ name: 'm', help: 'M', labelNames: ['a'], states: ['off', 'on'], maxSeries: 1, registry })
-      phase.init('1')
-      phase.state({ a: '2' }, 'on')
-    }, 1],
+    [
+      'Gauge',
+      (registry: Registry) => {
+        const gauge = new Gauge({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
+        gauge.init('1')
+        gauge.set({ a: '2' }, 1)
+        gauge.inc({ a: '2' })
+        gauge.dec({ a: '2' })
+        gauge.setToCurrentTime({ a: '2' })
+      },
+      4,
+    ],
+    [
+      'Histogram',
+      (registry: Registry) => {
+        const histogram = new Histogram({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
+        histogram.init('1')
+        histogram.observe({ a: '2' }, 1)
+        histogram.time({ a: '3' }, () => 1)()
+        histogram.startTimer({ a: '4' })()
+      },
+      3,
+    ],
+    [
+      'Summary',
+      (registry: Registry) => {
+        const summary = new Summary({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
+        summary.init('1')
+        summary.observe({ a: '2' }, 1)
+      },
+      1,
+    ],
+    [
+      'Info',
+      (registry: Registry) => {
+        const info = new Info({ name: 'm', help: 'M', labelNames: ['a'], maxSeries: 1, registry })
+        info.init('1')
+        info.info({ a: '2' }, { version: '1' })
+      },
+      1,
+    ],
+    [
+      'Enum',
+      (registry: Registry) => {
+        const phase = new Enum({
+          name: 'm',
+          help: 'M',
+          labelNames: ['a'],
+          states: ['off', 'on'],
+          maxSeries: 1,
+          registry,
+        })
+        phase.init('1')
+        phase.state({ a: '2' }, 'on')
+      },
+      1,
+    ],
   ] as const)('counts each update of a %s once', (_, update, expected) => {
     recordWarnings()
     const registry = new Registry()
@@ -262,10 +292,18 @@ describe('maxSeries', () => {
     counter.remove('1')
     counter.inc({ a: '4' })
     counter.inc({ a: '5' })
-    expect([...contentOf(counter)]).toEqual([['["2"]', 1], ['["4"]', 1], ['["__overflow__"]', 2]])
+    expect([...contentOf(counter)]).toEqual([
+      ['["2"]', 1],
+      ['["4"]', 1],
+      ['["__overflow__"]', 2],
+    ])
     expect(counter.removeMatching({ a: '__overflow__' })).toBe(1)
     counter.inc({ a: '6' })
-    expect([...contentOf(counter)]).toEqual([['["2"]', 1], ['["4"]', 1], ['["__overflow__"]', 1]])
+    expect([...contentOf(counter)]).toEqual([
+      ['["2"]', 1],
+      ['["4"]', 1],
+      ['["__overflow__"]', 1],
+    ])
   })
 
   it('is lifted by Infinity, and 10,000 by default', () => {

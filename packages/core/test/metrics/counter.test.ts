@@ -2,7 +2,21 @@ import { Counter, Registry } from '@narthex/core'
 import { describe, expect, it, vi } from 'vitest'
 import { caught } from '../caught.ts'
 
-const NOT_AN_INCREMENT = [-1, -Number.MIN_VALUE, Number.NaN, Infinity, -Infinity, '5', '', null, true, 1n, [[]], () => 1, Symbol('s')]
+const NOT_AN_INCREMENT = [
+  -1,
+  -Number.MIN_VALUE,
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  '5',
+  '',
+  null,
+  true,
+  1n,
+  [[]],
+  () => 1,
+  Symbol('s'),
+]
 
 describe('inc()', () => {
   it('adds one, or the value', () => {
@@ -148,7 +162,9 @@ describe('count()', () => {
 
   it('refuses at once where labels are missing', () => {
     const counter = new Counter({ name: 'c', help: 'C', labelNames: ['a'], registry: null })
-    expect(caught(() => (counter.count as (fn: () => void) => void)(() => undefined)).code).toBe('ERR_NARTHEX_INVALID_LABELS')
+    expect(caught(() => (counter.count as (fn: () => void) => void)(() => undefined)).code).toBe(
+      'ERR_NARTHEX_INVALID_LABELS',
+    )
   })
 })
 

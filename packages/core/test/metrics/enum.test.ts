@@ -65,7 +65,9 @@ describe('states', () => {
 })
 
 it('refuses a label with its own name, which tells the state', () => {
-  const error = caught(() => new Enum({ name: 'phase', help: 'P', states: ['a'], labelNames: ['phase'], registry: null }))
+  const error = caught(
+    () => new Enum({ name: 'phase', help: 'P', states: ['a'], labelNames: ['phase'], registry: null }),
+  )
   expect(error.code).toBe('ERR_NARTHEX_INVALID_LABEL_NAME')
 })
 

@@ -91,7 +91,12 @@ describe('setFunction()', () => {
   })
 
   it.each([
-    ['throws', () => { throw new Error('no') }],
+    [
+      'throws',
+      () => {
+        throw new Error('no')
+      },
+    ],
     ['gives no number', () => 'many' as never],
     ['gives a Promise', () => Promise.resolve(1) as never],
   ])('costs its own line only where it %s, and counts that', async (_, failing) => {
@@ -116,7 +121,10 @@ describe('setFunction()', () => {
   })
 
   it('refuses what is no function', () => {
-    expect(caught(() => gaugeOf().setFunction(5 as never))).toMatchObject({ code: 'ERR_NARTHEX_INVALID_VALUE', value: 5 })
+    expect(caught(() => gaugeOf().setFunction(5 as never))).toMatchObject({
+      code: 'ERR_NARTHEX_INVALID_VALUE',
+      value: 5,
+    })
   })
 })
 
@@ -156,7 +164,11 @@ describe('trackInProgress()', () => {
     const child = gauge.labels()
     expect(gauge.trackInProgress(() => child.value)()).toBe(1)
     expect(child.value).toBe(0)
-    expect(gauge.trackInProgress(() => { throw new Error('no') })).toThrow('no')
+    expect(
+      gauge.trackInProgress(() => {
+        throw new Error('no')
+      }),
+    ).toThrow('no')
     expect(child.value).toBe(0)
     let release: () => void = () => undefined
     const pending = gauge.trackInProgress(() => new Promise<void>((resolve) => void (release = resolve)))()

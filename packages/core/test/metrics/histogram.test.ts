@@ -5,7 +5,9 @@ import { caught } from '../caught.ts'
 const NOT_AN_OBSERVATION = [Number.NaN, -1, -Infinity, '5', '', null, true, 1n, [[]], undefined, Symbol('s')]
 
 function snapshotOf(histogram: Histogram): { count?: number; sum?: number; buckets: number[] } {
-  const [series] = [...histogram.family.series] as unknown as [{ count: number; sum: number; buckets: { count: number }[] }]
+  const [series] = [...histogram.family.series] as unknown as [
+    { count: number; sum: number; buckets: { count: number }[] },
+  ]
   return { count: series.count, sum: series.sum, buckets: series.buckets.map(({ count }) => count) }
 }
 
@@ -101,7 +103,7 @@ describe('buckets', () => {
     expect(snapshotOf(histogram).buckets).toEqual([0, 1])
   })
 
-  it('leave the caller\'s array as it is, and do not see its changes', () => {
+  it("leave the caller's array as it is, and do not see its changes", () => {
     const buckets = [1, 2, Infinity]
     const histogram = new Histogram({ name: 'h', help: 'H', buckets, registry: null })
     expect(buckets).toEqual([1, 2, Infinity])

@@ -28,7 +28,7 @@ describe('info()', () => {
     ])
   })
 
-  it('reads the caller\'s facts and never keeps them; an empty one is absent', () => {
+  it("reads the caller's facts and never keeps them; an empty one is absent", () => {
     const info = new Info({ name: 'build', help: 'B', registry: null })
     const facts = { version: '1', commit: '' }
     info.info(facts)
@@ -59,7 +59,7 @@ describe('info()', () => {
     expect([...info.family.series]).toEqual([])
   })
 
-  it('names `facts` in what it says of a fact\'s name', () => {
+  it("names `facts` in what it says of a fact's name", () => {
     const info = new Info({ name: 'build', help: 'B', registry: null })
     expect(caught(() => info.info({ __name__: 'x' })).message).toMatch(/^Info `build`: expected `facts` to /)
   })

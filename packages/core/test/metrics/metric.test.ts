@@ -57,13 +57,43 @@ describe.each(KINDS)('$kind', ({ kind, make, update }) => {
       ['help that is no string', { name: 'm', help: 5 }, 'ERR_NARTHEX_INVALID_HELP', 'help'],
       ['a unit that is no string', { name: 'm', help: 'M', unit: 5 }, 'ERR_NARTHEX_INVALID_UNIT', 'unit'],
       ['an unknown option', { name: 'm', help: 'M', label: ['a'] }, 'ERR_NARTHEX_UNKNOWN_OPTION', 'label'],
-      ['label names in no array', { name: 'm', help: 'M', labelNames: 'a' }, 'ERR_NARTHEX_INVALID_LABEL_NAME', 'labelNames'],
-      ['an empty label name', { name: 'm', help: 'M', labelNames: [''] }, 'ERR_NARTHEX_INVALID_LABEL_NAME', 'labelNames'],
-      ['a reserved label name', { name: 'm', help: 'M', labelNames: ['__a'] }, 'ERR_NARTHEX_INVALID_LABEL_NAME', 'labelNames'],
-      ['a label name given twice', { name: 'm', help: 'M', labelNames: ['a', 'a'] }, 'ERR_NARTHEX_INVALID_LABEL_NAME', 'labelNames'],
-      ['a label name that is no string', { name: 'm', help: 'M', labelNames: [1] }, 'ERR_NARTHEX_INVALID_LABEL_NAME', 'labelNames'],
+      [
+        'label names in no array',
+        { name: 'm', help: 'M', labelNames: 'a' },
+        'ERR_NARTHEX_INVALID_LABEL_NAME',
+        'labelNames',
+      ],
+      [
+        'an empty label name',
+        { name: 'm', help: 'M', labelNames: [''] },
+        'ERR_NARTHEX_INVALID_LABEL_NAME',
+        'labelNames',
+      ],
+      [
+        'a reserved label name',
+        { name: 'm', help: 'M', labelNames: ['__a'] },
+        'ERR_NARTHEX_INVALID_LABEL_NAME',
+        'labelNames',
+      ],
+      [
+        'a label name given twice',
+        { name: 'm', help: 'M', labelNames: ['a', 'a'] },
+        'ERR_NARTHEX_INVALID_LABEL_NAME',
+        'labelNames',
+      ],
+      [
+        'a label name that is no string',
+        { name: 'm', help: 'M', labelNames: [1] },
+        'ERR_NARTHEX_INVALID_LABEL_NAME',
+        'labelNames',
+      ],
       ['maxSeries of zero', { name: 'm', help: 'M', maxSeries: 0 }, 'ERR_NARTHEX_INVALID_OPTION', 'maxSeries'],
-      ['maxSeries of one and a half', { name: 'm', help: 'M', maxSeries: 1.5 }, 'ERR_NARTHEX_INVALID_OPTION', 'maxSeries'],
+      [
+        'maxSeries of one and a half',
+        { name: 'm', help: 'M', maxSeries: 1.5 },
+        'ERR_NARTHEX_INVALID_OPTION',
+        'maxSeries',
+      ],
       ['maxSeries of NaN', { name: 'm', help: 'M', maxSeries: Number.NaN }, 'ERR_NARTHEX_INVALID_OPTION', 'maxSeries'],
       ['maxSeries as a string', { name: 'm', help: 'M', maxSeries: '5' }, 'ERR_NARTHEX_INVALID_OPTION', 'maxSeries'],
       ['a collect that is no function', { name: 'm', help: 'M', collect: 5 }, 'ERR_NARTHEX_INVALID_OPTION', 'collect'],
@@ -87,7 +117,7 @@ describe.each(KINDS)('$kind', ({ kind, make, update }) => {
     expect((metric as AnyKind).labelNames).toEqual(['straße.nr', 'a b'])
   })
 
-  it('copies the caller\'s label names, and freezes its copy only', () => {
+  it("copies the caller's label names, and freezes its copy only", () => {
     const labelNames = ['a', 'b']
     const metric = anew({ labelNames })
     labelNames.push('c')
@@ -153,11 +183,15 @@ describe.each(KINDS)('$kind', ({ kind, make, update }) => {
 
     it('refuses labels where none are declared', () => {
       const metric = anew() as unknown as Counter
-      expect(caught(() => (metric.labels as (labels: object) => void)({ a: '1' })).code).toBe('ERR_NARTHEX_INVALID_LABELS')
-      expect(caught(() => (metric.labels as unknown as (a: string) => void)('1')).code).toBe('ERR_NARTHEX_INVALID_LABELS')
+      expect(caught(() => (metric.labels as (labels: object) => void)({ a: '1' })).code).toBe(
+        'ERR_NARTHEX_INVALID_LABELS',
+      )
+      expect(caught(() => (metric.labels as unknown as (a: string) => void)('1')).code).toBe(
+        'ERR_NARTHEX_INVALID_LABELS',
+      )
     })
 
-    it('reads the caller\'s object and never keeps it', () => {
+    it("reads the caller's object and never keeps it", () => {
       const metric = labelled()
       const labels = { a: '1' }
       metric.labels(labels)
@@ -244,7 +278,12 @@ describe.each(KINDS)('$kind', ({ kind, make, update }) => {
   describe('removeMatching()', () => {
     it('removes all series with these labels, and says how many', () => {
       const metric = anew({ labelNames: ['a', 'b'] }) as unknown as Counter<'a' | 'b'>
-      for (const [a, b] of [['1', 'x'], ['1', 'y'], ['2', 'x']] as const) metric.init(a, b)
+      for (const [a, b] of [
+        ['1', 'x'],
+        ['1', 'y'],
+        ['2', 'x'],
+      ] as const)
+        metric.init(a, b)
       expect(metric.removeMatching({ b: 'x' })).toBe(2)
       expect(seriesOf(metric as unknown as AnyKind)).toEqual([{ a: '1', b: 'y' }])
       expect(metric.removeMatching({ a: '3' })).toBe(0)
@@ -347,7 +386,9 @@ describe('unit', () => {
   it('is appended to a name that does not end in it', () => {
     expect(new Gauge({ name: 'age', help: 'A', unit: 'seconds', registry: null }).name).toBe('age_seconds')
     expect(new Gauge({ name: 'age_seconds', help: 'A', unit: 'seconds', registry: null }).name).toBe('age_seconds')
-    expect(new Gauge({ name: 'milliseconds', help: 'A', unit: 'seconds', registry: null }).name).toBe('milliseconds_seconds')
+    expect(new Gauge({ name: 'milliseconds', help: 'A', unit: 'seconds', registry: null }).name).toBe(
+      'milliseconds_seconds',
+    )
   })
 
   it('stands before the `_total` of a counter', async () => {

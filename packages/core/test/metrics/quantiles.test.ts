@@ -78,7 +78,10 @@ describe('quantilesOf()', () => {
   it('reads several sketches as their union, full or not', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.array(fc.double({ min: 1e-3, max: 1e6, noNaN: true }), { maxLength: 400 }), { minLength: 1, maxLength: 4 }),
+        fc.array(fc.array(fc.double({ min: 1e-3, max: 1e6, noNaN: true }), { maxLength: 400 }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
         (parts) => {
           const values = parts.flat()
           const found = quantilesOf(parts.map(sketchOf), QUANTILES)

@@ -78,7 +78,7 @@ describe('options', () => {
     expect(await registry.metrics()).toBe('')
   })
 
-  it('leave the caller\'s quantiles as they are, and expose them in order', async () => {
+  it("leave the caller's quantiles as they are, and expose them in order", async () => {
     const registry = new Registry()
     const quantiles = [0.99, 0, 1, 0.5]
     const summary = new Summary({ name: 's', help: 'S', quantiles, registry })
@@ -95,7 +95,9 @@ describe('quantiles', () => {
   afterEach(() => void vi.useRealTimers())
 
   const quantileOf = (summary: Summary): number =>
-    [...summary.family.series].map((series) => (series as unknown as { quantiles: { value: number }[] }).quantiles[0]!.value)[0]!
+    [...summary.family.series].map(
+      (series) => (series as unknown as { quantiles: { value: number }[] }).quantiles[0]!.value,
+    )[0]!
 
   it('are NaN before the first observation, while sum and count are 0', async () => {
     const registry = new Registry()
@@ -104,7 +106,14 @@ describe('quantiles', () => {
   })
 
   it('forget what is older than maxAgeSeconds; sum and count do not', () => {
-    const summary = new Summary({ name: 's', help: 'S', quantiles: [1], maxAgeSeconds: 60, ageBuckets: 6, registry: null })
+    const summary = new Summary({
+      name: 's',
+      help: 'S',
+      quantiles: [1],
+      maxAgeSeconds: 60,
+      ageBuckets: 6,
+      registry: null,
+    })
     summary.observe(100)
     vi.advanceTimersByTime(30_000)
     summary.observe(1)
@@ -117,7 +126,14 @@ describe('quantiles', () => {
   })
 
   it('keep an observation for most of maxAgeSeconds', () => {
-    const summary = new Summary({ name: 's', help: 'S', quantiles: [1], maxAgeSeconds: 60, ageBuckets: 6, registry: null })
+    const summary = new Summary({
+      name: 's',
+      help: 'S',
+      quantiles: [1],
+      maxAgeSeconds: 60,
+      ageBuckets: 6,
+      registry: null,
+    })
     summary.observe(100)
     vi.advanceTimersByTime(49_000)
     expect(quantileOf(summary)).toBe(100)

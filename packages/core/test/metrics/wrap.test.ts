@@ -94,7 +94,12 @@ describe('a wrapped function', () => {
 
   it('keeps name, length and own properties, symbols included', () => {
     const mark = Symbol('mark')
-    const original = Object.assign(function handler(a: number, b: number) { return a + b }, { path: '/users', [mark]: true })
+    const original = Object.assign(
+      function handler(a: number, b: number) {
+        return a + b
+      },
+      { path: '/users', [mark]: true },
+    )
     const wrapped = counterOf().count(original)
     expect(wrapped.name).toBe('handler')
     expect(wrapped).toHaveLength(2)
@@ -115,9 +120,20 @@ describe('a wrapped function', () => {
       for (const key of ['getOwnMetadataKeys', 'getOwnMetadata', 'defineMetadata']) Reflect.deleteProperty(Reflect, key)
     })
     const original = (): number => 1
-    store.set(original, new Map([['path', '/users'], ['method', 0]]))
+    store.set(
+      original,
+      new Map<unknown, unknown>([
+        ['path', '/users'],
+        ['method', 0],
+      ]),
+    )
     const wrapped = counterOf().count(original)
-    expect(store.get(wrapped)).toEqual(new Map<string, unknown>([['path', '/users'], ['method', 0]]))
+    expect(store.get(wrapped)).toEqual(
+      new Map<unknown, unknown>([
+        ['path', '/users'],
+        ['method', 0],
+      ]),
+    )
   })
 })
 
@@ -135,7 +151,11 @@ describe('a decorator', () => {
     const counter = counterOf()
     const target = { method: () => 5 }
     const descriptor = Object.getOwnPropertyDescriptor(target, 'method') as PropertyDescriptor
-    Object.defineProperty(target, 'method', ((counter.count() as Loose)(target, 'method', descriptor) ?? descriptor) as PropertyDescriptor)
+    Object.defineProperty(
+      target,
+      'method',
+      ((counter.count() as Loose)(target, 'method', descriptor) ?? descriptor) as PropertyDescriptor,
+    )
     expect(target.method()).toBe(5)
     expect(counter.labels().value).toBe(1)
   })
@@ -173,7 +193,17 @@ async function compile(form: string, ...options: string[]): Promise<(decorators:
   const compiler = path.join(path.dirname(manifest), 'bin', 'tsc')
   const fixture = fileURLToPath(new URL('fixtures/decorated.ts', import.meta.url))
   const outDir = path.join(folder, form)
-  const common = ['--ignoreConfig', '--noCheck', '--target', 'es2022', '--module', 'esnext', '--outDir', outDir, fixture]
+  const common = [
+    '--ignoreConfig',
+    '--noCheck',
+    '--target',
+    'es2022',
+    '--module',
+    'esnext',
+    '--outDir',
+    outDir,
+    fixture,
+  ]
   execFileSync(process.execPath, [compiler, ...options, ...common], { stdio: 'pipe' })
   const { decorate } = await import(pathToFileURL(path.join(outDir, 'decorated.js')).href)
   return decorate
@@ -227,10 +257,13 @@ describe.each([
     expect([countOf(own), countOf(timed), counted.labels().value]).toEqual([1, 3, 4])
   })
 
-  it('leave a method\'s name, length and place on the prototype', async () => {
+  it("leave a method's name, length and place on the prototype", async () => {
     const { Base } = await setUp()
     expect(Base.prototype.greet.name).toBe('greet')
     expect(Base.prototype.stacked).toHaveLength(2)
-    expect(Object.getOwnPropertyDescriptor(Base.prototype, 'greet')).toMatchObject({ enumerable: false, writable: true })
+    expect(Object.getOwnPropertyDescriptor(Base.prototype, 'greet')).toMatchObject({
+      enumerable: false,
+      writable: true,
+    })
   })
 })

@@ -15,8 +15,7 @@ describe('parseOpenMetrics', () => {
   })
 
   it('reads every type', () => {
-    const page = `# TYPE c counter
-# UNIT c_seconds seconds
+    const page = `# UNIT c_seconds seconds
 # TYPE g gauge
 g 1.5 2.25
 # TYPE h histogram
@@ -32,7 +31,7 @@ s{s="b",x="y"} 0
 # TYPE i info
 i_info{version="1"} 1
 # EOF
-`.replace('# TYPE c counter\n', '')
+`
     expect(parseOpenMetrics(page)).toEqual([
       { name: 'c_seconds', help: '', unit: 'seconds', type: 'unknown', series: [] },
       { name: 'g', help: '', type: 'gauge', series: [{ labels: {}, value: 1.5, timestamp: 2.25 }] },
@@ -124,10 +123,10 @@ n_info{a="b"} 7
       { name: 'c', help: '', type: 'counter', totalSuffix: false, series: [{ labels: {}, value: 5 }] },
       { name: 'h', help: '', type: 'histogram', series: [{ labels: {}, count: 3, buckets: [{ le: Infinity, count: 3 }] }] },
       { name: 'h', help: '', type: 'unknown', series: [{ labels: {}, value: 2 }] },
+      { name: 'h_bucket', help: '', type: 'unknown', series: [{ labels: {}, value: 1 }] },
       { name: 'q', help: '', type: 'summary', series: [{ labels: {}, count: 1, quantiles: [] }] },
       { name: 'q', help: '', type: 'unknown', series: [{ labels: {}, value: 4 }] },
       { name: 'n_info', help: '', type: 'unknown', series: [{ labels: { a: 'b' }, value: 7 }] },
-      { name: 'h_bucket', help: '', type: 'unknown', series: [{ labels: {}, value: 1 }] },
     ])
   })
 
