@@ -1,12 +1,5 @@
 import { MetricError } from './errors.ts'
-import type {
-  HistogramSeries,
-  MetricFamily,
-  Series,
-  StateSetSeries,
-  SummarySeries,
-  ValueSeries,
-} from './family.ts'
+import type { HistogramSeries, MetricFamily, Series, StateSetSeries, SummarySeries, ValueSeries } from './family.ts'
 import { labelValueOf, type Labels } from './labels.ts'
 import { isValidName, sampleNamesOf } from './names.ts'
 

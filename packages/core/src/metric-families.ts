@@ -48,7 +48,8 @@ abstract class BuiltFamily<Type extends MetricType> {
     const refuse = (argument: string, rule: string, value: unknown): never => {
       throw new MetricError('ERR_NARTHEX_INVALID_FAMILY', { subject, argument, rule, value })
     }
-    if (typeof options !== 'object' || options === null) refuse('options', 'to be an object with `name` and `help`', options)
+    if (typeof options !== 'object' || options === null)
+      refuse('options', 'to be an object with `name` and `help`', options)
     refuseUnknownOptions(subject, String(options.name), options, ['name', 'help', 'unit', 'labelNames', ...more])
     const { name, help, unit = '', labelNames = [] } = options
     if (!isValidName(name)) refuse('name', 'to be a non-empty, well-formed string', name)
@@ -58,7 +59,8 @@ abstract class BuiltFamily<Type extends MetricType> {
     }
     if (unit !== '' && !isValidName(unit)) refuse('unit', 'to be a well-formed string', unit)
     if (unit !== '' && unitless) refuse('unit', 'to be absent: an info or a state set has none', unit)
-    const bare = suffix !== '' && name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : name
+    const bare =
+      suffix !== '' && name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : name
     this.name = unit === '' || bare.endsWith(`_${unit}`) ? bare : `${bare}_${unit}`
     this.help = help.toWellFormed()
     this.unit = unit === '' ? undefined : unit
@@ -80,11 +82,18 @@ abstract class BuiltFamily<Type extends MetricType> {
     const named = labels as { readonly [name: string]: LabelValue }
     for (const name of own) {
       if (!isValidName(name) || (names.length > 0 && !names.includes(name))) {
-        this.refuse('labels', names.length > 0 ? `to hold only ${names.join(', ')}` : 'to have well-formed names', labels)
+        this.refuse(
+          'labels',
+          names.length > 0 ? `to hold only ${names.join(', ')}` : 'to have well-formed names',
+          labels,
+        )
       }
     }
     if (own.length === 0) return NO_LABELS
-    return labelsFrom(own, own.map((name) => labelValueOf(named[name], name, subject, this.name)))
+    return labelsFrom(
+      own,
+      own.map((name) => labelValueOf(named[name], name, subject, this.name)),
+    )
   }
 
   /** The times among `more`, checked. */
@@ -269,7 +278,10 @@ export class StateSetMetricFamily extends BuiltFamily<'stateset'> {
 
   /** Adds a series: which states there are, and which of them hold. Returns the family. */
   add(labels: FamilyLabels, states: { readonly [state: string]: boolean }): this {
-    const entries = Object.entries(this.valuesOf(states)).map(([name, enabled]) => ({ name, enabled: enabled === true }))
+    const entries = Object.entries(this.valuesOf(states)).map(([name, enabled]) => ({
+      name,
+      enabled: enabled === true,
+    }))
     const series: StateSetSeries = { labels: this.labelsOf(labels), states: entries }
     this.series.push(series)
     return this

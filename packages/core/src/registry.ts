@@ -86,7 +86,12 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   constructor(options: RegistryOptions = {}) {
     const subject = 'Registry'
     if (typeof options !== 'object' || options === null) {
-      throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', { subject, argument: 'options', rule: 'to be an object', value: options })
+      throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', {
+        subject,
+        argument: 'options',
+        rule: 'to be an object',
+        value: options,
+      })
     }
     refuseUnknownOptions(subject, undefined, options, KNOWN_OPTIONS)
     const { labels = {}, prefix = '', collectTimeout = 5_000, exemplarInterval = 1_000 } = options
@@ -95,7 +100,10 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'labels', rule, value: labels })
     }
     const names = checkLabelNames(Object.keys(labels), 'registry', subject, undefined, 'labels')
-    this.#labels = labelsFrom(names, names.map((name) => labelValueOf(labels[name], name, subject)))
+    this.#labels = labelsFrom(
+      names,
+      names.map((name) => labelValueOf(labels[name], name, subject)),
+    )
     if (prefix !== '' && !isValidName(prefix)) {
       const rule = 'to be a well-formed string'
       throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'prefix', rule, value: prefix })
@@ -103,12 +111,22 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     this.#prefix = prefix
     if (typeof collectTimeout !== 'number' || !(collectTimeout > 0)) {
       const rule = 'to be a number of milliseconds > 0'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'collectTimeout', rule, value: collectTimeout })
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
+        subject,
+        argument: 'collectTimeout',
+        rule,
+        value: collectTimeout,
+      })
     }
     this.#collectTimeout = collectTimeout
     if (typeof exemplarInterval !== 'number' || !(exemplarInterval > 0)) {
       const rule = 'to be a number of milliseconds > 0'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'exemplarInterval', rule, value: exemplarInterval })
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
+        subject,
+        argument: 'exemplarInterval',
+        rule,
+        value: exemplarInterval,
+      })
     }
     this.#exemplarInterval = exemplarInterval
     this.exemplars = options.exemplars
@@ -127,7 +145,12 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   set exemplars(find: FindExemplar | undefined) {
     if (find !== undefined && typeof find !== 'function') {
       const rule = 'to be a function or undefined'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: 'Registry', argument: 'exemplars', rule, value: find })
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
+        subject: 'Registry',
+        argument: 'exemplars',
+        rule,
+        value: find,
+      })
     }
     this.#exemplarSampler?.stop()
     this.#exemplars = find
@@ -147,7 +170,12 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   register(collector: Collector): void {
     if (typeof collector?.collect !== 'function') {
       const rule = 'to be a metric or a collector with a `collect` method'
-      throw new MetricError('ERR_NARTHEX_NOT_A_COLLECTOR', { subject: 'Registry', argument: 'collector', rule, value: collector })
+      throw new MetricError('ERR_NARTHEX_NOT_A_COLLECTOR', {
+        subject: 'Registry',
+        argument: 'collector',
+        rule,
+        value: collector,
+      })
     }
     if (this.#collectors.has(collector)) return
     const names: string[] = []
@@ -295,7 +323,13 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     let counter = this.#losses.get(loss)
     if (counter === undefined) {
       const { help, label } = LOSSES[loss]
-      counter = new Counter({ name: `narthex_${loss}_total`, help, labelNames: [label], registry: null, maxSeries: Infinity })
+      counter = new Counter({
+        name: `narthex_${loss}_total`,
+        help,
+        labelNames: [label],
+        registry: null,
+        maxSeries: Infinity,
+      })
       this.#losses.set(loss, counter)
     }
     counter.labels(of).inc()
@@ -327,7 +361,14 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   #refuseClash(collector: Collector, metric: string, sampleName: string, existing: Collector): never {
     const rule = `to differ from all sample names of \`${nameOf(existing)}\`: both would have \`${sampleName}\``
     const subject = kindOf(collector)
-    throw new MetricError('ERR_NARTHEX_NAME_CLASH', { subject, metric, argument: 'name', rule, value: metric, existing })
+    throw new MetricError('ERR_NARTHEX_NAME_CLASH', {
+      subject,
+      metric,
+      argument: 'name',
+      rule,
+      value: metric,
+      existing,
+    })
   }
 
   #refuseLabelClash(collector: Collector, { name: metric, type }: FamilyDescription): void {

@@ -62,11 +62,18 @@ const SECONDS = fc.integer({ min: 0, max: 4_000_000_000_000 }).map((milliseconds
 const COUNT = fc.nat(1_000_000)
 
 const LABELS = fc
-  .dictionary(NAME, TEXTS.filter((text) => text !== ''), { maxKeys: 3 })
+  .dictionary(
+    NAME,
+    TEXTS.filter((text) => text !== ''),
+    { maxKeys: 3 },
+  )
   .map((labels) => Object.fromEntries(Object.entries(labels).map(([name, value]) => [`l_${name}`, value])))
 
 function arbitraryFamily(carried: Carried, type: MetricFamily['type'], word: string): fc.Arbitrary<MetricFamily> {
-  const unit = carried.unit && type !== 'info' && type !== 'stateset' ? fc.option(WORD, { nil: undefined }) : fc.constant(undefined)
+  const unit =
+    carried.unit && type !== 'info' && type !== 'stateset'
+      ? fc.option(WORD, { nil: undefined })
+      : fc.constant(undefined)
   const help = TEXTS.filter((text) => carried.leadingBlanks || !/^[ \t]/.test(text))
   return fc.tuple(help, unit).chain(([help, unit]) => {
     const name = unit === undefined ? `${word}_x` : `${word}_${unit}`
@@ -83,12 +90,17 @@ function arbitraryFamily(carried: Carried, type: MetricFamily['type'], word: str
 
 function arbitrarySeries(carried: Carried, type: MetricFamily['type']): fc.Arbitrary<object> {
   const times = fc.record({ timestamp: SECONDS }, { requiredKeys: [] })
-  const created = carried.created && type !== 'gaugehistogram' ? fc.record({ created: SECONDS }, { requiredKeys: [] }) : fc.constant({})
+  const created =
+    carried.created && type !== 'gaugehistogram'
+      ? fc.record({ created: SECONDS }, { requiredKeys: [] })
+      : fc.constant({})
   const merged = (...parts: fc.Arbitrary<object>[]): fc.Arbitrary<object> =>
     fc.tuple(times, ...parts).map((objects) => Object.assign({}, ...objects) as object)
   switch (type) {
     case 'counter': {
-      const exemplar = carried.exemplars ? fc.record({ exemplar: arbitraryExemplar(FINITE) }, { requiredKeys: [] }) : fc.constant({})
+      const exemplar = carried.exemplars
+        ? fc.record({ exemplar: arbitraryExemplar(FINITE) }, { requiredKeys: [] })
+        : fc.constant({})
       return merged(created, exemplar, fc.record({ value: POSITIVE }))
     }
     case 'gauge':
@@ -98,7 +110,9 @@ function arbitrarySeries(carried: Carried, type: MetricFamily['type']): fc.Arbit
       return times
     case 'stateset': {
       const state = fc.record({ name: TEXTS.filter((text) => text !== ''), enabled: fc.boolean() })
-      return merged(fc.record({ states: fc.uniqueArray(state, { minLength: 1, maxLength: 4, selector: ({ name }) => name }) }))
+      return merged(
+        fc.record({ states: fc.uniqueArray(state, { minLength: 1, maxLength: 4, selector: ({ name }) => name }) }),
+      )
     }
     case 'summary': {
       const quantile = fc.record({
@@ -117,7 +131,10 @@ function arbitrarySeries(carried: Carried, type: MetricFamily['type']): fc.Arbit
 
 function arbitraryHistogram(carried: Carried): fc.Arbitrary<object> {
   const bounds = fc
-    .uniqueArray(fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((le) => (le === 0 ? 0 : le)), { maxLength: 5 })
+    .uniqueArray(
+      fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((le) => (le === 0 ? 0 : le)),
+      { maxLength: 5 },
+    )
     .map((all) => [...all.sort((a, b) => a - b), Infinity])
   const buckets = bounds.chain((les) =>
     fc
@@ -144,7 +161,11 @@ function arbitraryHistogram(carried: Carried): fc.Arbitrary<object> {
 }
 
 /** Cumulative counts, and exemplars whose value is the bucket's own bound. */
-function bucketsOf(les: readonly number[], counts: readonly number[], exemplars: readonly (Exemplar | undefined)[]): Bucket[] {
+function bucketsOf(
+  les: readonly number[],
+  counts: readonly number[],
+  exemplars: readonly (Exemplar | undefined)[],
+): Bucket[] {
   let count = 0
   return les.map((le, index) => {
     count += counts[index] as number
@@ -175,7 +196,11 @@ function arbitraryNative(): fc.Arbitrary<NativeHistogram> {
 }
 
 function arbitraryExemplar(value: fc.Arbitrary<number>): fc.Arbitrary<Exemplar> {
-  const labels = fc.dictionary(WORD, TEXTS.filter((text) => text !== ''), { maxKeys: 2 })
+  const labels = fc.dictionary(
+    WORD,
+    TEXTS.filter((text) => text !== ''),
+    { maxKeys: 2 },
+  )
   return fc
     .tuple(labels, value, fc.option(SECONDS, { nil: undefined }))
     .map(([labels, value, timestamp]) => (timestamp === undefined ? { labels, value } : { labels, value, timestamp }))

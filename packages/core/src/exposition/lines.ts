@@ -2,7 +2,7 @@ import { formatFloat } from '../float.ts'
 import type { Labels } from '../labels.ts'
 import { type EscapingScheme, isLegacyLabelName, isLegacyMetricName } from '../names.ts'
 import { LabelNames } from './label-names.ts'
-import type { ByteWriter } from './writer.ts'
+import { type ByteWriter, Literal } from './writer.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
@@ -19,8 +19,8 @@ export class LineWriter {
   rule: string | undefined = undefined
   readonly #page: ByteWriter
   readonly #names: LabelNames
-  readonly #labelStarts = new Map<string, string>()
-  readonly #ownStart: string
+  readonly #labelStarts = new Map<string, Literal>()
+  readonly #ownStart: Literal
   #labelsFrom = 0
   #labelsTo = 0
 
@@ -28,13 +28,13 @@ export class LineWriter {
   constructor(page: ByteWriter, escaping: EscapingScheme, own?: string) {
     this.#page = page
     this.#names = new LabelNames(escaping, own)
-    this.#ownStart = own === undefined ? '' : labelStart(this.#names.own as string)
+    this.#ownStart = new Literal(own === undefined ? '' : labelStart(this.#names.own as string))
   }
 
   /** Appends `name{a="b"`, the brace left open; true where there is one. `name` comes from {@link nameStart}. */
-  start(name: string, labels: Labels): boolean {
+  start(name: Literal, labels: Labels): boolean {
     const page = this.#page
-    page.text(name)
+    page.literal(name)
     this.#labelsFrom = page.length
     const open = this.labels(labels, isOpen(name))
     this.#labelsTo = page.length
@@ -42,8 +42,8 @@ export class LineWriter {
   }
 
   /** As {@link start} with the labels of the line before, which are copied. */
-  again(name: string): boolean {
-    this.#page.text(name)
+  again(name: Literal): boolean {
+    this.#page.literal(name)
     this.#page.repeat(this.#labelsFrom, this.#labelsTo)
     return isOpen(name) || this.#labelsTo > this.#labelsFrom
   }
@@ -51,7 +51,7 @@ export class LineWriter {
   /** Appends `,le="` or `{le="` to a beginning: the family's own label, ready for its value. */
   addOwn(open: boolean): void {
     this.#page.byte(open ? COMMA : BRACE)
-    this.#page.text(this.#ownStart)
+    this.#page.literal(this.#ownStart)
   }
 
   /** Appends `{a="b"`, or `,a="b"` where a brace is open already; true where one is open then. */
@@ -64,10 +64,10 @@ export class LineWriter {
       open = true
       let start = this.#labelStarts.get(label)
       if (start === undefined) {
-        start = labelStart(this.#names.write(label))
+        start = new Literal(labelStart(this.#names.write(label)))
         this.#labelStarts.set(label, start)
       }
-      page.text(start)
+      page.literal(start)
       writeEscaped(page, value)
       page.byte(QUOTE)
     }
@@ -76,13 +76,13 @@ export class LineWriter {
   }
 }
 
-function isOpen(name: string): boolean {
-  return name.charCodeAt(0) === BRACE
+function isOpen(name: Literal): boolean {
+  return name.bytes[0] === BRACE
 }
 
 /** How a line with this escaped name begins: `name`, or `{"na.me"` where it must be quoted. */
-export function nameStart(escaped: string): string {
-  return isLegacyMetricName(escaped) ? escaped : `{${quote(escaped)}`
+export function nameStart(escaped: string): Literal {
+  return new Literal(isLegacyMetricName(escaped) ? escaped : `{${quote(escaped)}`)
 }
 
 /** An escaped name as it stands in HELP, TYPE and UNIT, quoted where it must be. */

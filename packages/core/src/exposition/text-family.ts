@@ -16,7 +16,8 @@ import { isWritableExemplar } from './exemplar.ts'
 import { ownLabelOf } from './label-names.ts'
 import { LineWriter, nameStart, writeCount, writeEscaped } from './lines.ts'
 import { createdOf, refusal, type Refused } from './refusal.ts'
-import type { ByteWriter } from './writer.ts'
+import { writeBucketLines } from './bucket-lines.ts'
+import { type ByteWriter, Literal } from './writer.ts'
 
 /** What tells the text formats apart. */
 export interface TextDialect {
@@ -130,7 +131,7 @@ function seriesWriter(
   }
 
   /** A suffix is part of the name that is escaped; OpenMetrics' metadata has the name without it. */
-  function suffixedName(sampleName: string, suffix: string): [name: string, start: string] {
+  function suffixedName(sampleName: string, suffix: string): [name: string, start: Literal] {
     const escaped = escapeName(sampleName, escaping)
     return [openMetrics ? escaped.slice(0, -suffix.length) : escaped, nameStart(escaped)]
   }
@@ -139,10 +140,16 @@ function seriesWriter(
 /** How the lines of a histogram or summary begin. */
 interface ComplexStarts {
   /** Buckets or quantiles. */
-  readonly parts: string
-  readonly sum: string
-  readonly count: string
-  readonly created: string
+  readonly parts: Literal
+  readonly sum: Literal
+  readonly count: Literal
+  readonly created: Literal
+}
+
+/** The spelling of a bucket's bound. */
+export interface BoundLiteral {
+  readonly bound: number
+  readonly literal: Literal
 }
 
 /** Writes the lines of one family's series. */
@@ -152,8 +159,7 @@ class SampleWriter {
   readonly #dialect: TextDialect
   /** A writer of its own: an exemplar may have a label `le`, and its names say nothing about those of the family. */
   #exemplarLines: LineWriter | undefined
-  readonly #bounds: number[] = []
-  readonly #boundTexts: string[] = []
+  readonly #bounds: BoundLiteral[] = []
 
   constructor(page: ByteWriter, lines: LineWriter, dialect: TextDialect) {
     this.#page = page
@@ -161,23 +167,23 @@ class SampleWriter {
     this.#dialect = dialect
   }
 
-  value(name: string, { labels, value, timestamp, exemplar }: ValueSeries): void {
+  value(name: Literal, { labels, value, timestamp, exemplar }: ValueSeries): void {
     this.#value(this.#lines.start(name, labels), value)
     this.#end(timestamp, exemplar)
   }
 
   /** A value that has no place for an exemplar. */
-  gauge(name: string, { labels, value, timestamp }: ValueSeries): void {
+  gauge(name: Literal, { labels, value, timestamp }: ValueSeries): void {
     this.#value(this.#lines.start(name, labels), value)
     this.#end(timestamp)
   }
 
-  info(name: string, { labels, timestamp }: InfoSeries): void {
+  info(name: Literal, { labels, timestamp }: InfoSeries): void {
     this.#value(this.#lines.start(name, labels), 1)
     this.#end(timestamp)
   }
 
-  states(name: string, { labels, states, timestamp }: StateSetSeries): void {
+  states(name: Literal, { labels, states, timestamp }: StateSetSeries): void {
     for (const state of states) {
       this.#lines.addOwn(state === states[0] ? this.#lines.start(name, labels) : this.#lines.again(name))
       writeEscaped(this.#page, state.name)
@@ -188,7 +194,7 @@ class SampleWriter {
   }
 
   /** The created time of the line before. */
-  created(name: string, series: SeriesBase): void {
+  created(name: Literal, series: SeriesBase): void {
     const created = createdOf(series)
     if (created === undefined) return
     this.#closeName(this.#lines.again(name))
@@ -208,10 +214,11 @@ class SampleWriter {
     lines.addOwn(lines.start(starts.parts, labels))
     const end = page.length
     const { length } = buckets
-    for (let index = 0; index < length; index++) {
+    const plain = timestamp === undefined && this.#fitBounds(buckets)
+    for (let index = plain ? writeBucketLines(page, start, end, buckets, this.#bounds) : 0; index < length; index++) {
       const bucket = buckets[index] as Bucket
       if (index > 0) page.repeat(start, end)
-      page.text(this.#boundText(bucket.le, index))
+      page.literal((this.#bounds[index] as BoundLiteral).literal)
       writeCount(page, bucket.count)
       this.#end(timestamp, bucket.exemplar, bucket.le)
     }
@@ -235,7 +242,7 @@ class SampleWriter {
     const lines = this.#lines
     const { labels, quantiles, sum, count, timestamp } = series
     let first = true
-    const start = (name: string): boolean => {
+    const start = (name: Literal): boolean => {
       const open = first ? lines.start(name, labels) : lines.again(name)
       first = false
       return open
@@ -292,12 +299,18 @@ class SampleWriter {
     page.length = start
   }
 
-  /** `0.005"} `, what stands between `le="` and the count: the same in every series of a family, made once. */
-  #boundText(bound: number, index: number): string {
-    if (this.#bounds[index] !== bound) {
-      this.#bounds[index] = bound
-      this.#boundTexts[index] = `${this.#dialect.formatBound(bound)}"} `
+  /**
+   * Makes what stands between `le="` and the count, `0.005"} `: once for each bound, as they are the same in every series
+   * of a family. False where a bucket has an exemplar to be written.
+   */
+  #fitBounds(buckets: readonly Bucket[]): boolean {
+    let plain = true
+    for (let index = 0; index < buckets.length; index++) {
+      const { le, exemplar } = buckets[index] as Bucket
+      if (exemplar !== undefined && this.#dialect.openMetrics) plain = false
+      if (this.#bounds[index]?.bound === le) continue
+      this.#bounds[index] = { bound: le, literal: new Literal(`${this.#dialect.formatBound(le)}"} `) }
     }
-    return this.#boundTexts[index] as string
+    return plain
   }
 }

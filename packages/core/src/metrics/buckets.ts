@@ -1,7 +1,9 @@
 import { MetricError } from '../errors.ts'
 
 /** The upper bounds, in seconds, that client libraries agree on for request durations. */
-export const DEFAULT_BUCKETS: readonly number[] = Object.freeze([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
+export const DEFAULT_BUCKETS: readonly number[] = Object.freeze([
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+])
 
 /** `count` bounds from `start` on, each `width` above the one before. +Inf is implied, not counted. */
 export function linearBuckets(start: number, width: number, count: number): number[] {
@@ -14,7 +16,13 @@ export function linearBuckets(start: number, width: number, count: number): numb
 /** `count` bounds from `start` on, each `factor` times the one before. */
 export function exponentialBuckets(start: number, factor: number, count: number): number[] {
   checkNumber('exponentialBuckets', 'start', 'to be a finite number > 0', start, Number.isFinite(start) && start > 0)
-  checkNumber('exponentialBuckets', 'factor', 'to be a finite number > 1', factor, Number.isFinite(factor) && factor > 1)
+  checkNumber(
+    'exponentialBuckets',
+    'factor',
+    'to be a finite number > 1',
+    factor,
+    Number.isFinite(factor) && factor > 1,
+  )
   checkCount('exponentialBuckets', count, 1)
   const bounds: number[] = []
   for (let bound = start; bounds.length < count; bound *= factor) bounds.push(bound)

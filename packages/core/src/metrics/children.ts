@@ -180,7 +180,12 @@ export class Children<C extends Child> {
   }
 
   #overflowChild(): C {
-    this.#overflow ??= this.#options.createOverflow(labelsFrom(this.#names, this.#names.map(() => OVERFLOW)))
+    this.#overflow ??= this.#options.createOverflow(
+      labelsFrom(
+        this.#names,
+        this.#names.map(() => OVERFLOW),
+      ),
+    )
     return this.#overflow
   }
 

@@ -23,7 +23,8 @@ export type ErrorClass = abstract new (...args: never[]) => Error
  */
 export class Counter<L extends string = never> extends Metric<L, CounterChild> {
   constructor(options: CounterOptions<L>) {
-    const bare = options?.totalSuffix === false && !(typeof options.name === 'string' && options.name.endsWith('_total'))
+    const bare =
+      options?.totalSuffix === false && !(typeof options.name === 'string' && options.name.endsWith('_total'))
     super(options, {
       type: 'counter',
       options: ['totalSuffix'],
@@ -46,7 +47,7 @@ export class Counter<L extends string = never> extends Metric<L, CounterChild> {
   inc(first?: LabelValues | number, second?: number | ExemplarLabels, third?: ExemplarLabels): void {
     if (typeof first === 'object' && first !== null) {
       // Before the look-up, which makes a series where there is none.
-      if (second !== undefined && !isIncrement(second)) refuseIncrement(second, this.name)
+      if (second !== undefined && !isIncrement(second)) refuseIncrement(second, this.givenName)
       this.children.get(first).inc(second as number, third)
     } else this.child(undefined).inc(first as number, second as ExemplarLabels)
   }

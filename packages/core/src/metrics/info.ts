@@ -11,7 +11,7 @@ export class Info<L extends string = never> extends Metric<L, InfoChild> {
     super(options, {
       type: 'info',
       options: [],
-      create: (labels) => new InfoChild(labels, this),
+      create: (labels) => new InfoChild(labels, { name: this.givenName, labelNames: this.labelNames }),
       updates: ['info'],
     })
     this.start(options.registry)
@@ -25,7 +25,7 @@ export class Info<L extends string = never> extends Metric<L, InfoChild> {
       return
     }
     // Before the look-up, which makes a series where there is none.
-    factsFrom(second, this)
+    factsFrom(second, { name: this.givenName, labelNames: this.labelNames })
     this.children.get(first).info(second as LabelValues)
   }
 }
@@ -69,5 +69,8 @@ function factsFrom(
   const names = checkLabelNames(Object.keys(facts), 'info', 'Info', metric, 'facts')
   const clash = names.find((name) => labelNames.includes(name))
   if (clash !== undefined) refuse(`to leave \`${clash}\` to the metric's own labels`)
-  return labelsFrom(names, names.map((name) => labelValueOf(facts[name], name, 'Info', metric)))
+  return labelsFrom(
+    names,
+    names.map((name) => labelValueOf(facts[name], name, 'Info', metric)),
+  )
 }

@@ -45,7 +45,9 @@ export type WithLabels<L extends string, Rest extends unknown[]> = [L] extends [
   : [labels: LabelValues<L>, ...rest: Rest]
 
 /** What names a child: a label set, or its values in declared order. */
-export type ChildArguments<L extends string> = [L] extends [never] ? [] | [Record<string, never>] : [LabelValues<L>] | LabelValue[]
+export type ChildArguments<L extends string> = [L] extends [never]
+  ? [] | [Record<string, never>]
+  : [LabelValues<L>] | LabelValue[]
 
 /** The child of a metric, as the shared base handles it. */
 export interface MetricChild extends Child {
@@ -96,6 +98,8 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   readonly [METRIC] = true
   readonly unit: string | undefined
   readonly labelNames: readonly L[]
+  /** The name as it was given, be it with the suffix of its samples: what errors call the metric. */
+  protected readonly givenName: string
   protected readonly children: Children<C>
   /** Where the series of a counter or histogram get their exemplars. */
   protected readonly exemplars: MetricExemplars
@@ -118,12 +122,17 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
       const rule = 'to be an object with `name` and `help`'
       throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', { subject, argument: 'options', rule, value: options })
     }
-    refuseUnknownOptions(subject, typeof options.name === 'string' ? options.name : undefined, options, [...COMMON_OPTIONS, ...kind.options])
+    refuseUnknownOptions(subject, typeof options.name === 'string' ? options.name : undefined, options, [
+      ...COMMON_OPTIONS,
+      ...kind.options,
+    ])
     this.name = this.#checkName(options.name, options.unit)
+    this.givenName = options.name
     this.unit = options.unit === '' ? undefined : options.unit
-    if (typeof options.help !== 'string') this.refuse('ERR_NARTHEX_INVALID_HELP', 'help', 'to be a string', options.help)
+    if (typeof options.help !== 'string')
+      this.refuse('ERR_NARTHEX_INVALID_HELP', 'help', 'to be a string', options.help)
     this.help = options.help.toWellFormed()
-    this.labelNames = checkLabelNames(options.labelNames, kind.type, subject, this.name) as readonly L[]
+    this.labelNames = checkLabelNames(options.labelNames, kind.type, subject, this.givenName) as readonly L[]
     this.#maxSeries = options.maxSeries ?? 10_000
     if (!(this.#maxSeries >= 1) || (this.#maxSeries !== Infinity && !Number.isInteger(this.#maxSeries))) {
       this.refuseOption('maxSeries', 'to be a positive integer or Infinity', options.maxSeries)
@@ -136,10 +145,10 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     if (registry !== undefined && registry !== null && typeof registry.register !== 'function') {
       this.refuseOption('registry', 'to be a Registry or null', registry)
     }
-    this.exemplars = new MetricExemplars(this.name, () => this.countLoss('exemplars_dropped'))
+    this.exemplars = new MetricExemplars(this.givenName, () => this.countLoss('exemplars_dropped'))
     this.children = new Children({
       subject,
-      metric: this.name,
+      metric: this.givenName,
       labelNames: this.labelNames,
       maxSeries: this.#maxSeries,
       create: kind.create,
@@ -179,7 +188,9 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   /** Stops exposing a series; false where there was none. A held child is detached: it counts on, unseen. */
   remove(...labels: ChildArguments<L>): boolean {
     const [first] = labels
-    const values = this.children.valuesFrom(labels.length === 1 && typeof first === 'object' ? first : (labels as LabelValue[]))
+    const values = this.children.valuesFrom(
+      labels.length === 1 && typeof first === 'object' ? first : (labels as LabelValue[]),
+    )
     return this.single === undefined && this.children.remove(values)
   }
 
@@ -239,7 +250,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   }
 
   protected refuse(code: MetricErrorCode, argument: string, rule: string, value: unknown): never {
-    throw new MetricError(code, { subject: this.constructor.name, metric: this.name, argument, rule, value })
+    throw new MetricError(code, { subject: this.constructor.name, metric: this.givenName, argument, rule, value })
   }
 
   protected refuseOption(option: string, rule: string, value: unknown): never {
@@ -260,7 +271,8 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
       throw new MetricError('ERR_NARTHEX_INVALID_UNIT', { subject, metric: name, argument: 'unit', rule, value: unit })
     }
     if (!isValidName(unit)) return refuseUnit('to be a well-formed string')
-    if (this.type === 'info' || this.type === 'stateset') refuseUnit(`to be absent: a metric of type ${this.type} has none`)
+    if (this.type === 'info' || this.type === 'stateset')
+      refuseUnit(`to be absent: a metric of type ${this.type} has none`)
     return familyName.endsWith(`_${unit}`) ? familyName : `${familyName}_${unit}`
   }
 

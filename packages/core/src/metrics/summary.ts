@@ -42,7 +42,8 @@ export class Summary<L extends string = never> extends Metric<L, SummaryChild> {
     if (typeof maxAgeSeconds !== 'number' || !(maxAgeSeconds > 0)) {
       this.refuseOption('maxAgeSeconds', 'to be a number > 0', maxAgeSeconds)
     }
-    if (!Number.isInteger(ageBuckets) || ageBuckets < 1) this.refuseOption('ageBuckets', 'to be an integer >= 1', ageBuckets)
+    if (!Number.isInteger(ageBuckets) || ageBuckets < 1)
+      this.refuseOption('ageBuckets', 'to be an integer >= 1', ageBuckets)
     const layout: SummaryLayout = Object.assign(definition, { name: this.name, maxAgeSeconds, ageBuckets })
     this.start(options.registry)
   }

@@ -68,7 +68,9 @@ export function wrapOrDecorate<F extends AnyFunction>(fn: F | undefined, around:
 }
 
 /** Splits `(labels?, fn?)`, in which either may be left out. Throws `ERR_NARTHEX_INVALID_ARGUMENT` for anything else. */
-export function splitLabelsAndFunction<Labels>(args: readonly unknown[]): [Labels | undefined, AnyFunction | undefined] {
+export function splitLabelsAndFunction<Labels>(
+  args: readonly unknown[],
+): [Labels | undefined, AnyFunction | undefined] {
   for (const argument of args) {
     if (argument === null || !['undefined', 'object', 'function'].includes(typeof argument)) {
       refuse('arguments', 'to be a label set and a function, or one of them', argument)

@@ -59,7 +59,7 @@ describe('inc()', () => {
   it('says what it expected, and what it got', () => {
     const counter = new Counter({ name: 'http_requests_total', help: 'C', registry: null })
     expect(caught(() => counter.inc(-1)).message).toBe(
-      'Counter `http_requests`: expected `value` to be a finite number >= 0, got `-1` (number)',
+      'Counter `http_requests_total`: expected `value` to be a finite number >= 0, got `-1` (number)',
     )
   })
 

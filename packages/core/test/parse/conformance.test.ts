@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer'
 import { type BucketSpan, type MetricFamily, type Spans, samplesOf } from '@narthex/core'
-import { ParseError, parseOpenMetrics, parseProtobuf, parseText } from '@narthex/core/parse'
+import { parseOpenMetrics, parseProtobuf, parseText } from '@narthex/core/parse'
 import { describe, expect, it } from 'vitest'
+import { ConformanceFolder } from '../conformance-folder.ts'
 import { conformanceCases } from '../conformance.ts'
+import { refusalOf } from './refusal.ts'
 
 interface Case {
   readonly name: string
@@ -96,68 +98,21 @@ interface ProtoHistogram {
   readonly exemplars?: readonly ProtoExemplar[]
 }
 
-/** Cases whose verdict a clause of the specification contradicts, each with that clause: docs/conformance.md, "Parsing". */
-const CONTRADICTED: Readonly<Record<string, string>> = {
-  ...listed('openmetrics-1.0/client_python_openmetrics_parser.json', 'ABNF: a value is a number', [
-    'native_histogram_three_pos_spans_no_neg_spans_or_deltas',
-    'native_histogram_utf8',
-    'native_plus_classic_histogram_two_labelsets',
-  ]),
-  ...listed('openmetrics-1.0/openmetrics_repo_validator.json', 'rules about two pages of one target', [
-    'bad_must_not_counter_decreasing',
-    'bad_must_not_timestamp_decrease_between_metric_sets',
-  ]),
-  ...listed('prometheus-text/client_python_text_parser.json', 'a comma follows a label; three escapes', [
-    'commas',
-    'label_escaping_1',
-  ]),
-  ...listed('prometheus-text/prometheus_textparse_prom_errors.json', 'the last line ends with a line feed', [
-    'TestPromNullByteHandling_0',
-  ]),
-  ...listed('prometheus-text/prometheus_textparse_prom_ok.json', 'a comma between labels; the last line feed', [
-    'TestPromParse',
-  ]),
-  ...listed('protobuf/common_proto_decoder.json', 'label names may be any UTF-8', ['proto_decode_1']),
-}
-
-function listed(file: string, clause: string, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [`${file} ${name}`, clause]))
-}
-
 type Read = (page: string | Uint8Array) => MetricFamily[]
 type Check = (families: readonly MetricFamily[], test: Case) => void
 
-/** Runs every case of a file; all that differ are reported at once. */
-function judge(file: string, read: Read, check?: Check): void {
-  it(`agrees with ${file}`, (context) => {
-    const cases = conformanceCases<Case>(file, context)
-    const wrong: string[] = []
-    for (const test of cases) {
-      const verdict = verdictOn(test, read, check)
-      const contradicted = CONTRADICTED[`${file} ${test.name}`] !== undefined
-      if (contradicted !== (verdict !== undefined)) wrong.push(`${test.name}: ${verdict ?? 'agrees, though it is listed'}`)
-    }
-    expect(wrong).toEqual([])
-    expect(cases.length).toBeGreaterThan(0)
-  })
-}
-
-function verdictOn(test: Case, read: Read, check: Check | undefined): string | undefined {
-  let families: MetricFamily[]
-  try {
+/** Judges a case by its verdict, and what was read by `check`. */
+function judged(read: Read, check?: Check): (test: Case) => void {
+  return (test) => {
     const pages = test.exports ?? [test.input ?? new Uint8Array(Buffer.from(test.input_b64 ?? '', 'base64'))]
-    families = pages.flatMap((page) => read(page))
-  } catch (error) {
-    if (!(error instanceof ParseError)) throw error
-    return test.expect === 'error' ? undefined : `refused: ${error.message}`
+    const readAll = (): MetricFamily[] => pages.flatMap((page) => read(page))
+    if (test.expect === 'error') {
+      refusalOf(readAll)
+    } else {
+      const families = readAll()
+      check?.(families, test)
+    }
   }
-  if (test.expect === 'error') return 'accepted'
-  try {
-    check?.(families, test)
-  } catch (error) {
-    return `differs: ${(error as Error).message}`
-  }
-  return undefined
 }
 
 function checkPython(families: readonly MetricFamily[], test: Case): void {
@@ -264,7 +219,11 @@ function nativeFrom(histogram: ProtoHistogram, float: boolean): object | undefin
   const { positive_span, negative_span, zero_count_float, zero_count } = histogram
   const native = positive_span ?? negative_span ?? (histogram.zero_threshold ?? 0) > 0
   if (native === false) return undefined
-  const sign = (spans: readonly BucketSpan[] = [], deltas: readonly number[] = [], counts?: readonly number[]): Spans => {
+  const sign = (
+    spans: readonly BucketSpan[] = [],
+    deltas: readonly number[] = [],
+    counts?: readonly number[],
+  ): Spans => {
     const kept = spans.length === 1 && spans[0]?.length === 0 ? [] : spans
     return float ? { spans: kept, counts: counts ?? [] } : { spans: kept, deltas }
   }
@@ -318,30 +277,77 @@ describe('the data of the official projects', () => {
   const openMetrics: Read = (page) => parseOpenMetrics(page)
   const text: Read = (page) => parseText(page)
 
-  judge('openmetrics-1.0/client_python_openmetrics_parser.json', openMetrics, checkPython)
-  judge('openmetrics-1.0/openmetrics_repo_parsers.json', openMetrics)
-  judge('openmetrics-1.0/openmetrics_repo_validator.json', openMetrics)
-  judge('openmetrics-1.0/prometheus_textparse_om_ok.json', lenient)
-  judge('openmetrics-1.0/prometheus_textparse_om_errors.json', lenient)
-  judge('prometheus-text/client_python_text_parser.json', text, checkPython)
-  judge('prometheus-text/common_text_parse_error.json', text)
-  judge('prometheus-text/common_text_parse_ok.json', text, checkProto)
-  judge('prometheus-text/prometheus_textparse_prom_errors.json', text)
-  judge('prometheus-text/prometheus_textparse_prom_ok.json', text)
-  judge('protobuf/common_proto_decoder.json', protobuf, checkSamples)
-  judge('protobuf/common_testdata_protobuf-multimessage.json', protobuf, checkProto)
-  judge('protobuf/common_testdata_protobuf.json', protobuf, checkProto)
-  judge('protobuf/prometheus_protobuf_families.json', protobuf, checkProto)
-  judge('protobuf/prometheus_protobuf_span_mismatch.json', protobuf)
-  judge('floats/float_parse.json', (value) => parseText(`# TYPE a summary\na{quantile="${value as string}"} 1\n`))
+  const om = new ConformanceFolder('openmetrics-1.0')
+  const native = 'ABNF: a value is a number'
+  om.file(
+    'client_python_openmetrics_parser.json',
+    {
+      native_histogram_three_pos_spans_no_neg_spans_or_deltas: native,
+      native_histogram_utf8: native,
+      native_plus_classic_histogram_two_labelsets: native,
+    },
+    judged(openMetrics, checkPython),
+  )
+  om.file('openmetrics_repo_parsers.json', {}, judged(openMetrics))
+  const successive = 'a rule about two pages of one target, of which a parser sees one'
+  om.file(
+    'openmetrics_repo_validator.json',
+    {
+      bad_must_not_counter_decreasing: successive,
+      bad_must_not_timestamp_decrease_between_metric_sets: successive,
+    },
+    judged(openMetrics),
+  )
+  om.file('prometheus_textparse_om_ok.json', {}, judged(lenient))
+  om.file('prometheus_textparse_om_errors.json', {}, judged(lenient))
+
+  const texts = new ConformanceFolder('prometheus-text')
+  texts.file(
+    'client_python_text_parser.json',
+    {
+      commas: 'a comma stands behind a label',
+      label_escaping_1: 'label values have three escapes',
+    },
+    judged(text, checkPython),
+  )
+  texts.file('common_text_parse_error.json', {}, judged(text))
+  texts.file('common_text_parse_ok.json', {}, judged(text, checkProto))
+  texts.file(
+    'prometheus_textparse_prom_errors.json',
+    { TestPromNullByteHandling_0: 'the last line must end with a line feed' },
+    judged(text),
+  )
+  texts.file(
+    'prometheus_textparse_prom_ok.json',
+    { TestPromParse: 'a comma stands between labels, and the last line must end with a line feed' },
+    judged(text),
+  )
+
+  const protobufs = new ConformanceFolder('protobuf', 'parsing')
+  protobufs.file(
+    'common_proto_decoder.json',
+    { proto_decode_1: 'label names may be any UTF-8' },
+    judged(protobuf, checkSamples),
+  )
+  protobufs.file('common_testdata_protobuf-multimessage.json', {}, judged(protobuf, checkProto))
+  protobufs.file('common_testdata_protobuf.json', {}, judged(protobuf, checkProto))
+  protobufs.file('prometheus_protobuf_families.json', {}, judged(protobuf, checkProto))
+  protobufs.file('prometheus_protobuf_span_mismatch.json', {}, judged(protobuf))
+
+  new ConformanceFolder('floats', 'parsing').file(
+    'float_parse.json',
+    {},
+    judged((value) => parseText(`# TYPE a summary\na{quantile="${value as string}"} 1\n`)),
+  )
 
   it('reads leniently what the Prometheus server reads of text', (context) => {
     const file = 'prometheus-text/prometheus_textparse_prom_ok.json'
-    for (const test of conformanceCases<Case & { entries: readonly { m?: string; value?: number; labels?: object }[] }>(file, context)) {
+    for (const test of conformanceCases<Case & { entries: readonly { m?: string; value?: number; labels?: object }[] }>(
+      file,
+      context,
+    )) {
       const samples = parseText(test.input as string, { lenient: true }).flatMap((family) => [...samplesOf(family)])
-      expect(samples.map(({ value }) => value).sort()).toEqual(
-        test.entries.flatMap(({ value }) => value ?? []).sort(),
-      )
+      expect(samples.map(({ value }) => value).sort()).toEqual(test.entries.flatMap(({ value }) => value ?? []).sort())
     }
   })
 

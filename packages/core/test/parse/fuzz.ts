@@ -11,7 +11,10 @@ import { OPENMETRICS_ACCEPTED, OPENMETRICS_REFUSED, TEXT_ACCEPTED, TEXT_REFUSED 
  *     NARTHEX_FUZZ_MINUTES=60 node_modules/.bin/vitest run packages/core/test/parse/fuzz.test.ts
  */
 export function fuzz(runs: number, seed?: number): void {
-  fc.assert(fc.property(arbitraryPage(), (page) => parsesOrRefuses(page)), { numRuns: runs, seed })
+  fc.assert(
+    fc.property(arbitraryPage(), (page) => parsesOrRefuses(page)),
+    { numRuns: runs, seed },
+  )
 }
 
 /** Random bytes, or a good page with a few pieces cut out, doubled or replaced. */
@@ -32,7 +35,9 @@ function arbitraryPage(): fc.Arbitrary<Uint8Array> {
       fc.constantFrom(...TOKENS).map((token) => utf8.encode(token)),
     ),
   })
-  const edited = fc.tuple(written, fc.array(edit, { maxLength: 5 })).map(([page, edits]) => edits.reduce(applyEdit, page))
+  const edited = fc
+    .tuple(written, fc.array(edit, { maxLength: 5 }))
+    .map(([page, edits]) => edits.reduce(applyEdit, page))
   return fc.oneof({ weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) }, { weight: 6, arbitrary: edited })
 }
 
@@ -52,7 +57,10 @@ const TOKENS = [
   '__proto__',
 ]
 
-function applyEdit(page: Uint8Array, { at, length, piece }: { at: number; length: number; piece: Uint8Array }): Uint8Array {
+function applyEdit(
+  page: Uint8Array,
+  { at, length, piece }: { at: number; length: number; piece: Uint8Array },
+): Uint8Array {
   const start = page.length === 0 ? 0 : at % page.length
   const rest = page.subarray(Math.min(page.length, start + length))
   const edited = new Uint8Array(start + piece.length + rest.length)
@@ -78,7 +86,8 @@ function parsesOrRefuses(page: Uint8Array): void {
     } catch (error) {
       if (!(error instanceof ParseError)) throw error
       const { line, column, offset } = error
-      if (!(offset === undefined ? (line ?? 0) > 0 && (column ?? 0) > 0 : offset >= 0 && offset <= page.length)) throw error
+      if (!(offset === undefined ? (line ?? 0) > 0 && (column ?? 0) > 0 : offset >= 0 && offset <= page.length))
+        throw error
     }
   }
 }

@@ -6,24 +6,25 @@ import { refusalOf } from './refusal.ts'
  * Pages that would take minutes, or the whole heap, of a parser that is not linear: at these sizes anything quadratic
  * runs into the tests' time limit.
  */
-const MANY = 200_000
+const MANY = 100_000
 
 const labels = (name: (index: number) => string): string =>
   Array.from({ length: MANY }, (_, index) => `${name(index)}="v"`).join(',')
-const lines = (line: (index: number) => string): string => Array.from({ length: MANY }, (_, index) => line(index)).join('')
+const lines = (line: (index: number) => string): string =>
+  Array.from({ length: MANY }, (_, index) => line(index)).join('')
 
 describe('a hostile page', () => {
   it.each(['{', '}', '"', '\\', '#', '# ', 'a', '1', ' ', ',', '=', '# HELP ', 'a{', 'a{b="', '\u0000'])(
     'of nothing but %j is refused or ignored at once',
     (piece) => {
-      const page = piece.repeat(5_000_000)
+      const page = piece.repeat(1_000_000)
       expect(refusalOf(() => parseText(page)).message.length).toBeLessThan(200)
       expect(refusalOf(() => parseOpenMetrics(page)).message.length).toBeLessThan(200)
     },
   )
 
   it('of nothing but line feeds is empty', () => {
-    expect(parseText('\n'.repeat(5_000_000))).toEqual([])
+    expect(parseText('\n'.repeat(1_000_000))).toEqual([])
   })
 
   it('with many labels in a line is read', () => {
@@ -48,9 +49,9 @@ describe('a hostile page', () => {
   })
 
   it('with long escapes is read', () => {
-    const [family] = parseText(`# HELP a ${'\\n'.repeat(2_000_000)}\na{b="${'\\\\'.repeat(2_000_000)}"} 1\n`)
-    expect(family?.help).toHaveLength(2_000_000)
-    expect([...(family?.series ?? [])][0]?.labels['b']).toHaveLength(2_000_000)
+    const [family] = parseText(`# HELP a ${'\\n'.repeat(500_000)}\na{b="${'\\\\'.repeat(500_000)}"} 1\n`)
+    expect(family?.help).toHaveLength(500_000)
+    expect([...(family?.series ?? [])][0]?.labels['b']).toHaveLength(500_000)
   })
 
   it('with one metric again and again is read as text and refused as OpenMetrics', () => {
@@ -73,16 +74,18 @@ describe('a hostile page', () => {
   })
 
   it('with a number of millions of digits is read or refused', () => {
-    expect(parseText(`a ${'0'.repeat(2_000_000)}1\n`)).toMatchObject([{ series: [{ value: 1 }] }])
-    expect(refusalOf(() => parseText(`a 1${'0'.repeat(2_000_000)}\n`)).line).toBe(1)
+    expect(parseText(`a ${'0'.repeat(500_000)}1\n`)).toMatchObject([{ series: [{ value: 1 }] }])
+    expect(refusalOf(() => parseText(`a 1${'0'.repeat(500_000)}\n`)).line).toBe(1)
   })
 
   it('of nested groups in protobuf is refused without a deep stack', () => {
-    const depth = 3_000_000
+    const depth = 1_000_000
     const message = new Uint8Array(depth + 3).fill(0x1b)
     message.set([0x0a, 1, 0x61])
     const page = new Uint8Array(message.length + 4)
-    for (let index = 0; index < 4; index++) page[index] = ((message.length >> (7 * index)) & 0x7f) | (index < 3 ? 0x80 : 0)
+    for (let index = 0; index < 4; index++) {
+      page[index] = ((message.length >> (7 * index)) & 0x7f) | (index < 3 ? 0x80 : 0)
+    }
     page.set(message, 4)
     expect(refusalOf(() => parseProtobuf(page)).message).toContain('expected the end of a group')
   })

@@ -121,7 +121,12 @@ n_info{a="b"} 7
         ],
       },
       { name: 'c', help: '', type: 'counter', totalSuffix: false, series: [{ labels: {}, value: 5 }] },
-      { name: 'h', help: '', type: 'histogram', series: [{ labels: {}, count: 3, buckets: [{ le: Infinity, count: 3 }] }] },
+      {
+        name: 'h',
+        help: '',
+        type: 'histogram',
+        series: [{ labels: {}, count: 3, buckets: [{ le: Infinity, count: 3 }] }],
+      },
       { name: 'h', help: '', type: 'unknown', series: [{ labels: {}, value: 2 }] },
       { name: 'h_bucket', help: '', type: 'unknown', series: [{ labels: {}, value: 1 }] },
       { name: 'q', help: '', type: 'summary', series: [{ labels: {}, count: 1, quantiles: [] }] },

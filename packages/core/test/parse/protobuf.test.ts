@@ -46,7 +46,13 @@ describe('parseProtobuf', () => {
     const group = [0xa3, 0x06, ...field(1, 2), 0xa3, 0x06, 0xa4, 0x06, 0xa4, 0x06]
     const gauge = field(2, [...unknown, ...double(1, 2.5)])
     const label = field(1, [...field(2, 'c'), ...field(1, 'b')])
-    const message = [...field(4, [...gauge, ...group, ...label]), ...unknown, ...field(3, 1), ...NAMED, ...field(2, 'A')]
+    const message = [
+      ...field(4, [...gauge, ...group, ...label]),
+      ...unknown,
+      ...field(3, 1),
+      ...NAMED,
+      ...field(2, 'A'),
+    ]
     expect(parseProtobuf(page(message))).toEqual([
       { name: 'a', help: 'A', type: 'gauge', series: [{ labels: { b: 'c' }, value: 2.5 }] },
     ])
@@ -73,7 +79,7 @@ describe('parseProtobuf', () => {
           {
             timestamp: -1.5,
             created: -1.5,
-            exemplar: { labels: { id: '7' }, value: 3, timestamp: 1625851153.146848499 },
+            exemplar: { labels: { id: '7' }, value: 3, timestamp: 1625851153.1468484 },
           },
         ],
       },
@@ -192,9 +198,21 @@ describe('parseProtobuf', () => {
     ['the name as a label', metricPage(1, label('__name__', 'b'), gauge), 10],
     ['a label twice', metricPage(1, label('b', 'c'), label('b', 'd'), gauge), 18],
     ['a metric without its value', metricPage(1, field(3, [])), 8],
-    ['buckets out of order', metricPage(HISTOGRAM, field(7, [...field(3, double(2, 2)), ...field(3, double(2, 1))])), 23],
-    ['more native buckets than the spans say', metricPage(HISTOGRAM, field(7, [...field(12, field(2, 1)), ...field(13, [1, 1])])), 10],
-    ['fewer native buckets than the spans say', metricPage(HISTOGRAM, field(7, field(12, field(2, 4_294_967_295)))), 10],
+    [
+      'buckets out of order',
+      metricPage(HISTOGRAM, field(7, [...field(3, double(2, 2)), ...field(3, double(2, 1))])),
+      23,
+    ],
+    [
+      'more native buckets than the spans say',
+      metricPage(HISTOGRAM, field(7, [...field(12, field(2, 1)), ...field(13, [1, 1])])),
+      10,
+    ],
+    [
+      'fewer native buckets than the spans say',
+      metricPage(HISTOGRAM, field(7, field(12, field(2, 4_294_967_295)))),
+      10,
+    ],
     ['a schema that does not exist', metricPage(HISTOGRAM, field(7, [...double(6, 1), ...field(5, 18)])), 10],
   ])('refuses %s', (_, bytes, offset) => {
     expect(refusalOf(() => parseProtobuf(bytes))).toMatchObject({ offset, line: undefined, column: undefined })

@@ -45,10 +45,10 @@ describe('what is written and read again', () => {
     )
   })
 
-  it('keeps its bytes under every escaping', () => {
+  it('is the same text where names are escaped without loss', () => {
     fc.assert(
-      fc.property(arbitraryFamilies(TEXT), fc.constantFrom('underscores', 'dots', 'values'), (families, scheme) => {
-        const first = encode(families, textFormat.withEscaping(scheme))
+      fc.property(arbitraryFamilies(TEXT), (families) => {
+        const first = encode(families, textFormat.withEscaping('values'))
         expect(pageOf(parseText(first))).toBe(new TextDecoder().decode(first))
       }),
     )

@@ -110,7 +110,8 @@ describe('parseText', () => {
   })
 
   it('tells apart lines that share their first labels only', () => {
-    const page = 'a{b="c",d="e"} 1\na{b="c",d="f"} 2\na{b="c"} 3\na{x="y",d="e"} 4\na{b="c",d="e",f="g"} 5\na{b="c",} 6\n'
+    const page =
+      'a{b="c",d="e"} 1\na{b="c",d="f"} 2\na{b="c"} 3\na{x="y",d="e"} 4\na{b="c",d="e",f="g"} 5\na{b="c",} 6\n'
     expect([...(parseText(page)[0]?.series ?? [])].map(({ labels }) => labels)).toEqual([
       { b: 'c', d: 'e' },
       { b: 'c', d: 'f' },
