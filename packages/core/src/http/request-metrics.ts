@@ -183,6 +183,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   /** @internal */
   headersSent(exchange: Exchange<Request>, contentType: string): void {
+    exchange.view?.headersSent?.(exchange.request)
     if (contentType !== '' && STREAM_TYPES.test(contentType)) {
       exchange.isStream = true
       exchange.headersAt = monotonicSeconds()
@@ -193,21 +194,21 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   }
 
   /** @internal */
-  settled(exchange: Exchange<Request>, response: ServerResponse): void {
+  settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
     exchange.inFlight?.dec()
     try {
-      this.#record(exchange, response)
+      this.#record(exchange, response, isComplete)
     } catch {
       // Whatever it was, the application's answer is out and must not suffer from it.
       this.#hookFailed('record')
     }
   }
 
-  #record(exchange: Exchange<Request>, response: ServerResponse): void {
+  #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
     const seconds = monotonicSeconds() - exchange.start
     if (exchange.isStream) this.#streams()[0].labels(exchange.method).dec()
     if (exchange.view?.skips?.(exchange.request) === true) return
-    const labels = this.#labelsOf(exchange, response)
+    const labels = this.#labelsOf(exchange, response, isComplete)
     const exemplar = this.#exemplarOf(exchange)
     this.#requests?.labels(...labels).inc(1, exemplar)
     // The length of a stream is no latency: what its client waited for was the headers.
@@ -219,14 +220,13 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     this.#responseSize?.labels(...labels).observe(exchange.responseBytes)
   }
 
-  #labelsOf(exchange: Exchange<Request>, response: ServerResponse): LabelValue[] {
-    const aborted = !response.writableEnded
-    const status = aborted ? 499 : response.statusCode
+  #labelsOf(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): LabelValue[] {
+    const status = isComplete ? response.statusCode : 499
     const code = this.#options.groupStatusCodes === true ? `${Math.floor(status / 100)}xx` : String(status)
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
     const labels: LabelValue[] = [exchange.method, route, code]
     if (this.#names === OTEL_NAMES) {
-      labels.push(schemeOf(exchange.raw), aborted ? 'client_disconnected' : status >= 500 ? String(status) : '')
+      labels.push(schemeOf(exchange.raw), !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '')
     }
     if (this.#promoted.length > 0) this.#pushParams(labels, exchange)
     for (const name of this.#extraLabels) labels.push(this.#extraLabel(name, exchange.request, response))

@@ -120,9 +120,10 @@ export class PageReader {
     const { page } = this
     const start = this.at
     this.labelCount = 0
-    const end = this.#nameEnd()
+    const { name } = this
+    const end = name !== '' && page.startsWith(name, start) ? this.#nameEnd(start + name.length) : this.#nameEnd(start)
     if (end > start) {
-      if (this.name.length !== end - start || !page.startsWith(this.name, start)) this.name = page.slice(start, end)
+      if (name.length !== end - start || !isNameCode(page.charCodeAt(start), false)) this.name = page.slice(start, end)
       this.at = end
     } else if (page.charCodeAt(start) === BRACE_OPEN) {
       this.name = ''
