@@ -58,8 +58,8 @@ export class Counter<L extends string = never> extends Metric<L, CounterChild> {
   count<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
   count(...args: unknown[]): unknown {
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
-    const child = this.child(labels)
-    return wrapOrDecorate(fn, () => () => child.inc())
+    const find = this.childFinder(labels)
+    return wrapOrDecorate(fn, () => () => find().inc())
   }
 
   /**
@@ -75,9 +75,9 @@ export class Counter<L extends string = never> extends Metric<L, CounterChild> {
     const errors = args.find(isErrorClass) ?? Error
     const filters = args.some(isErrorClass)
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args.filter((argument) => !isErrorClass(argument)))
-    const child = this.child(labels)
+    const find = this.childFinder(labels)
     return wrapOrDecorate(fn, () => ({ failed, error }) => {
-      if (failed && (!filters || error instanceof errors)) child.inc()
+      if (failed && (!filters || error instanceof errors)) find().inc()
     })
   }
 }

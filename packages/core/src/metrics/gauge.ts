@@ -68,6 +68,7 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
 
   /** Starts a timer that sets the series to its seconds when it is called. */
   startTimer(labels?: Partial<LabelArgument<L>>): Timer<Partial<LabelArgument<L>>> {
+    this.checkSome(labels)
     return startTimer((seconds, late) => {
       this.child(labels === undefined && late === undefined ? undefined : { ...labels, ...late }).set(seconds)
     })
@@ -79,9 +80,9 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
   time<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
   time(...args: unknown[]): unknown {
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
-    const child = this.child(labels)
+    const find = this.childFinder(labels)
     return wrapOrDecorate(fn, () => {
-      const end = startTimer((seconds) => child.set(seconds))
+      const end = startTimer((seconds) => find().set(seconds))
       return () => void end()
     })
   }
@@ -92,8 +93,9 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
   trackInProgress<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
   trackInProgress(...args: unknown[]): unknown {
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
-    const child = this.child(labels)
+    const find = this.childFinder(labels)
     return wrapOrDecorate(fn, () => {
+      const child = find()
       child.inc()
       return () => child.dec()
     })

@@ -66,6 +66,7 @@ export class Histogram<L extends string = never> extends Metric<L, HistogramChil
 
   /** Starts a timer that observes its seconds when it is called. */
   startTimer(labels?: Partial<LabelArgument<L>>): Timer<Partial<LabelArgument<L>>> {
+    this.checkSome(labels)
     return startTimer((seconds, late, exemplar) => {
       this.child(labels === undefined && late === undefined ? undefined : { ...labels, ...late }).observe(
         seconds,
@@ -80,9 +81,9 @@ export class Histogram<L extends string = never> extends Metric<L, HistogramChil
   time<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
   time(...args: unknown[]): unknown {
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
-    const child = this.child(labels)
+    const find = this.childFinder(labels)
     return wrapOrDecorate(fn, () => {
-      const end = startTimer((seconds) => child.observe(seconds))
+      const end = startTimer((seconds) => find().observe(seconds))
       return () => void end()
     })
   }

@@ -244,6 +244,23 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     return this.single ?? this.children.get({})
   }
 
+  /**
+   * Finds the child of a label set at each call, as it may have been removed meanwhile. Throws at once for labels that
+   * are wrong, and exposes the series.
+   */
+  protected childFinder(labels: { readonly [name: string]: LabelValue } | undefined): () => C {
+    const { single } = this
+    if (single !== undefined && labels === undefined) return () => single
+    const kept = { ...labels }
+    this.child(kept)
+    return () => this.child(kept)
+  }
+
+  /** Throws for labels that the metric does not have: a timer must not find that out when it ends. */
+  protected checkSome(labels: { readonly [name: string]: LabelValue | undefined } | undefined): void {
+    if (labels !== undefined) this.children.wantedFrom(labels as LabelValues)
+  }
+
   /** Counts a loss in every registry that exposes the metric. */
   protected countLoss(loss: Loss): void {
     for (const host of this.#hosts) host.countLoss(loss, this.name)

@@ -60,6 +60,7 @@ export class Summary<L extends string = never> extends Metric<L, SummaryChild> {
 
   /** Starts a timer that observes its seconds when it is called. */
   startTimer(labels?: Partial<LabelArgument<L>>): Timer<Partial<LabelArgument<L>>> {
+    this.checkSome(labels)
     return startTimer((seconds, late) => {
       this.child(labels === undefined && late === undefined ? undefined : { ...labels, ...late }).observe(seconds)
     })
@@ -71,9 +72,9 @@ export class Summary<L extends string = never> extends Metric<L, SummaryChild> {
   time<F extends AnyFunction>(labels: LabelArgument<L>, fn: F): F
   time(...args: unknown[]): unknown {
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
-    const child = this.child(labels)
+    const find = this.childFinder(labels)
     return wrapOrDecorate(fn, () => {
-      const end = startTimer((seconds) => child.observe(seconds))
+      const end = startTimer((seconds) => find().observe(seconds))
       return () => void end()
     })
   }

@@ -408,3 +408,19 @@ describe('unit', () => {
     expect(new Gauge({ name: 'g', help: 'G', unit: '', registry: null }).family).not.toHaveProperty('unit')
   })
 })
+
+describe('what outlives a series', () => {
+  it('counts calls of a wrapped function in a new series once the old one was removed', () => {
+    const counter = new Counter({ name: 'calls', help: 'Calls', labelNames: ['job'], registry: null })
+    const work = counter.count({ job: 'mail' }, () => {})
+    work()
+    counter.remove({ job: 'mail' })
+    work()
+    expect([...counter.family.series]).toMatchObject([{ labels: { job: 'mail' }, value: 1 }])
+  })
+
+  it('refuses a label that the metric does not have when a timer starts, not when it ends', () => {
+    const duration = new Histogram({ name: 'duration', help: 'Duration', labelNames: ['job'], registry: null })
+    expect(() => duration.startTimer({ jbo: 'mail' } as never)).toThrow(/`labels` to hold no other names than `job`/)
+  })
+})
