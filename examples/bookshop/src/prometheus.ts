@@ -13,6 +13,11 @@ export interface PrometheusOptions {
    * @default 9090
    */
   readonly port?: number
+  /**
+   * Experimental features to switch on: `native-histograms`, `exemplar-storage`. The first makes it ask for protobuf.
+   * @default []
+   */
+  readonly features?: readonly string[]
 }
 
 /** Milliseconds that it may take to start, and to stop before it is killed. */
@@ -37,7 +42,11 @@ export class Prometheus {
   }
 
   /** Resolves when it answers, with undefined where no such program is on the PATH. Rejects where it does not start. */
-  static async start({ target, port: wanted = 9090 }: PrometheusOptions): Promise<Prometheus | undefined> {
+  static async start({
+    target,
+    port: wanted = 9090,
+    features = [],
+  }: PrometheusOptions): Promise<Prometheus | undefined> {
     const port = await freePort('127.0.0.1', wanted, true)
     const folder = await mkdtemp(join(tmpdir(), 'bookshop-prometheus-'))
     const configFile = join(folder, 'prometheus.yml')
@@ -49,6 +58,7 @@ export class Prometheus {
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
         '--log.level=error',
+        ...(features.length > 0 ? [`--enable-feature=${features.join(',')}`] : []),
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     )

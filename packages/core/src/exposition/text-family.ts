@@ -214,7 +214,7 @@ class SampleWriter {
     lines.addOwn(lines.start(starts.parts, labels))
     const end = page.length
     const { length } = buckets
-    const plain = timestamp === undefined && this.#fitBounds(buckets)
+    const plain = this.#fitBounds(buckets) && timestamp === undefined
     for (let index = plain ? writeBucketLines(page, start, end, buckets, this.#bounds) : 0; index < length; index++) {
       const bucket = buckets[index] as Bucket
       if (index > 0) page.repeat(start, end)
