@@ -2,7 +2,7 @@ import type { Exemplar, MetricFamily, MetricType, StateSetSeries, SummarySeries,
 import { checkPoint, MAX_EXEMPLAR_CODE_POINTS, refusalOf } from './openmetrics-rules.ts'
 import type { PageReader } from './page-reader.ts'
 import type { ParseError } from './parse-error.ts'
-import { numberOf } from './number.ts'
+import { Bounds } from './number.ts'
 import {
   OPENMETRICS_PARTS,
   partLabel,
@@ -52,6 +52,7 @@ export class GroupedFamilies {
   readonly #reader: PageReader
   readonly #families: MetricFamily[] = []
   readonly #types = new Map<string, MetricType>()
+  readonly #bounds = new Bounds()
   #family: OpenFamily | undefined
   #point: OpenPoint | undefined
   #sampleName = ''
@@ -90,7 +91,7 @@ export class GroupedFamilies {
       throw this.#error(`expected the label \`${label}\``, start)
     }
     const text = skip < 0 ? '' : (reader.labelValues[skip] as string)
-    const bound = part === 'bucket' || part === 'quantile' ? numberOf(text) : 0
+    const bound = part === 'bucket' || part === 'quantile' ? this.#bounds.numberOf(text) : 0
     const refusal = refusalOf(family.type, part, value, bound, text)
     if (refusal !== undefined) throw this.#error(refusal, start)
     if (exemplar !== undefined) this.#checkExemplar(family.type, part, exemplar, exemplarCodePoints, bound, start)

@@ -9,6 +9,25 @@ export function numberOf(text: string): number | undefined {
   return value === Infinity || value === -Infinity ? undefined : value
 }
 
+/** Numbers that a {@link Bounds} remembers at most. */
+const MOST_BOUNDS = 1024
+
+/** The numbers in `le` and `quantile`, which are the same few in each series: read once. */
+export class Bounds {
+  readonly #numbers = new Map<string, number | undefined>()
+
+  /** As {@link numberOf}. */
+  numberOf(text: string): number | undefined {
+    let number = this.#numbers.get(text)
+    if (number === undefined) {
+      number = numberOf(text)
+      if (this.#numbers.size === MOST_BOUNDS) this.#numbers.clear()
+      this.#numbers.set(text, number)
+    }
+    return number
+  }
+}
+
 /** As {@link numberOf}, without infinities and NaN (OpenMetrics 1.0 ABNF "realnumber"). */
 export function realNumberOf(text: string): number | undefined {
   const value = numberOf(text)

@@ -1,7 +1,7 @@
 import type { Exemplar, MetricFamily, MetricType } from '../family.ts'
 import { GroupedFamilies } from './grouped-families.ts'
-import { type Dialect, PageReader, unescapeText } from './page-reader.ts'
-import { pageText } from './page.ts'
+import { type Dialect, PageReader } from './page-reader.ts'
+import { unescapeText } from './unescape-text.ts'
 import { LENIENT_PARTS } from './sample-part.ts'
 import { ScatteredFamilies } from './scattered-families.ts'
 
@@ -41,25 +41,22 @@ export function parseOpenMetrics(
   page: string | Uint8Array,
   { lenient = false }: ParseOpenMetricsOptions = {},
 ): MetricFamily[] {
-  const reader = new PageReader(pageText(page), lenient ? LENIENT : STRICT)
+  const reader = new PageReader(page, lenient ? LENIENT : STRICT)
   return lenient ? readScattered(reader) : readGrouped(reader)
 }
 
 function readGrouped(reader: PageReader): MetricFamily[] {
   const families = new GroupedFamilies(reader)
-  for (;;) {
-    const line = readLine(reader)
-    if (line === undefined) return families.finish()
+  for (const line = new Line(); line.read(reader);) {
     if (line.keyword === undefined) families.add(line.start, line.value, line.timestamp, line.exemplar, line.codePoints)
     else families.describe(line.start, line.keyword, line.name, line.text)
   }
+  return families.finish()
 }
 
 function readScattered(reader: PageReader): MetricFamily[] {
   const families = new ScatteredFamilies({ parts: LENIENT_PARTS, text: false, lenient: true })
-  for (;;) {
-    const line = readLine(reader)
-    if (line === undefined) return families.finish()
+  for (const line = new Line(); line.read(reader);) {
     if (line.keyword === undefined) {
       families.add(reader, line.start, line.value, line.timestamp, line.exemplar)
       continue
@@ -69,72 +66,70 @@ function readScattered(reader: PageReader): MetricFamily[] {
     else if (line.keyword === 'UNIT') family.unit = unitOf(reader, line)
     else if (!family.used) family.type = line.text as MetricType
   }
+  return families.finish()
 }
 
-/** A line of metadata. */
-interface MetadataLine {
-  readonly start: number
-  readonly keyword: 'TYPE' | 'HELP' | 'UNIT'
-  readonly name: string
-  readonly text: string
-}
+/** What a line holds; the name and the labels of a sample stand in the reader. One object for all lines. */
+class Line {
+  start = 0
+  /** None for a sample. */
+  keyword: 'TYPE' | 'HELP' | 'UNIT' | undefined
+  name = ''
+  text = ''
+  value = 0
+  timestamp: number | undefined
+  exemplar: Exemplar | undefined
+  codePoints = 0
 
-/** A sample; its name and labels stand in the reader. */
-interface SampleLine {
-  readonly start: number
-  readonly keyword: undefined
-  readonly value: number
-  readonly timestamp: number | undefined
-  readonly exemplar: Exemplar | undefined
-  readonly codePoints: number
-}
+  /** Reads the next line; false for `# EOF`, which must be the last. */
+  read(reader: PageReader): boolean {
+    const start = reader.at
+    this.start = start
+    if (reader.codes[start] === 0x23) return this.#readMetadata(reader)
+    if (reader.atEnd) throw reader.error('expected `# EOF` at the end')
+    this.keyword = undefined
+    reader.readSeries()
+    reader.readSpace()
+    this.value = reader.readNumber()
+    this.timestamp = undefined
+    if (reader.codes[reader.at] === 0x20 && !reader.atExemplar) {
+      reader.at += 1
+      this.timestamp = reader.readSeconds()
+    }
+    this.exemplar = undefined
+    if (reader.atExemplar) ({ exemplar: this.exemplar, codePoints: this.codePoints } = reader.readExemplar())
+    reader.readLineFeed()
+    return true
+  }
 
-/** The next line, `undefined` for `# EOF`, which must be the last. */
-function readLine(reader: PageReader): MetadataLine | SampleLine | undefined {
-  const start = reader.at
-  if (reader.page.charCodeAt(start) === 0x23) return readMetadata(reader, start)
-  if (reader.atEnd) throw reader.error('expected `# EOF` at the end')
-  reader.readSeries()
-  reader.readSpace()
-  const value = reader.readNumber()
-  let timestamp: number | undefined
-  if (reader.page.charCodeAt(reader.at) === 0x20 && !reader.atExemplar) {
+  #readMetadata(reader: PageReader): boolean {
     reader.at += 1
-    timestamp = reader.readSeconds()
+    reader.readSpace()
+    const at = reader.at
+    const keyword = reader.readWord()
+    if (keyword === 'EOF') {
+      if (reader.codes[reader.at] === 0x0a) reader.at += 1
+      if (!reader.atEnd) throw reader.error('expected nothing behind `# EOF`')
+      return false
+    }
+    if (keyword !== 'TYPE' && keyword !== 'HELP' && keyword !== 'UNIT') {
+      throw reader.error('expected TYPE, HELP, UNIT or EOF', at)
+    }
+    this.keyword = keyword
+    reader.readSpace()
+    this.name = reader.readMetadataName()
+    reader.readSpace()
+    const textAt = reader.at
+    const text = reader.readRestOfLine()
+    reader.readLineFeed()
+    if (keyword === 'TYPE' && !TYPES.has(text)) throw reader.error('expected one of the types of OpenMetrics', textAt)
+    this.text = keyword === 'HELP' ? unescapeText(text, true) : text
+    return true
   }
-  let exemplar: Exemplar | undefined
-  let codePoints = 0
-  if (reader.atExemplar) ({ exemplar, codePoints } = reader.readExemplar())
-  reader.readLineFeed()
-  return { start, keyword: undefined, value, timestamp, exemplar, codePoints }
-}
-
-function readMetadata(reader: PageReader, start: number): MetadataLine | undefined {
-  reader.at += 1
-  reader.readSpace()
-  const at = reader.at
-  const keyword = reader.readWord()
-  if (keyword === 'EOF') {
-    if (reader.page.charCodeAt(reader.at) === 0x0a) reader.at += 1
-    if (!reader.atEnd) throw reader.error('expected nothing behind `# EOF`')
-    return undefined
-  }
-  if (keyword !== 'TYPE' && keyword !== 'HELP' && keyword !== 'UNIT') {
-    throw reader.error('expected TYPE, HELP, UNIT or EOF', at)
-  }
-  reader.readSpace()
-  const name = reader.readMetadataName()
-  reader.readSpace()
-  const textAt = reader.at
-  const text = reader.readRestOfLine()
-  reader.readLineFeed()
-  if (keyword === 'HELP') return { start, keyword, name, text: unescapeText(text, true) }
-  if (keyword === 'TYPE' && !TYPES.has(text)) throw reader.error('expected one of the types of OpenMetrics', textAt)
-  return { start, keyword, name, text }
 }
 
 /** The unit, of which the Prometheus server, too, demands that the name ends in it. */
-function unitOf(reader: PageReader, { name, text, start }: MetadataLine): string {
+function unitOf(reader: PageReader, { name, text, start }: Line): string {
   if (text !== '' && !name.endsWith(`_${text}`)) throw reader.error('expected a unit that the name ends in', start)
   return text
 }

@@ -1,7 +1,7 @@
 import type { Exemplar } from '../family.ts'
 import { type Labels, NO_LABELS, setLabel } from '../labels.ts'
-import { numberOf, realNumberOf } from './number.ts'
-import { type ParseError, parseErrorAt } from './parse-error.ts'
+import { PageCursor } from './page-cursor.ts'
+import { unescapeText } from './unescape-text.ts'
 
 /** What one text format allows on a line and another does not. */
 export interface Dialect {
@@ -15,101 +15,68 @@ export interface Dialect {
   readonly anyEscape: boolean
 }
 
-const TAB = 0x09
 const LINE_FEED = 0x0a
 const SPACE = 0x20
 const QUOTE = 0x22
 const HASH = 0x23
 const COMMA = 0x2c
-const POINT = 0x2e
+const COLON = 0x3a
 const EQUALS = 0x3d
 const BACKSLASH = 0x5c
 const BRACE_OPEN = 0x7b
 const BRACE_CLOSE = 0x7d
 
-const POWERS_OF_TEN = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
+/** Values up to this length are looked up among recent ones, of which there are this many (a power of two). */
+const LONGEST_RECENT = 32
+const RECENT_SLOTS = 256
 
 /** Label sets up to this size are searched for duplicates pair by pair. */
 const FEW_LABELS = 12
 
 /**
- * Reads the tokens of a text page, front to back, one pass: it never looks back and never searches ahead of the token
- * at hand, so any page costs time in proportion to its length. What a line holds stands in fields that the next line
- * overwrites; a name or value equal to the one at the same place of the line before is the same string.
+ * Reads names, labels and exemplars of a text page in one pass: it never looks back and never searches ahead of the
+ * token at hand, so any page costs time in proportion to its length. What a line holds stands in fields that the next
+ * line overwrites. Lines resemble the line before: what is spelled as it was there is recognised in one comparison
+ * (`parse` in benchmarks), and is the same string.
  */
-export class PageReader {
-  readonly page: string
+export class PageReader extends PageCursor {
   readonly #dialect: Dialect
-  /** Index of the next character. */
-  at = 0
   /** The metric name that {@link readSeries} found. */
   name = ''
   readonly labelNames: string[] = []
   readonly labelValues: string[] = []
   /** How many of the two arrays belong to this line. */
   labelCount = 0
-  /** Text of all labels but the last, as the line before had it: the lines of a histogram differ in the last one only. */
-  #prefix = ''
+  /** The last metric name without quotes, and where it stood. */
+  #bareName = ''
+  #bareNameAt = 0
+  /** Where each label name and value was spelled last; below 0 where it needed quotes or escapes. */
+  readonly #labelAt: number[] = []
+  readonly #valueAt: number[] = []
+  /** Recent values without escapes, and where each stood. */
+  readonly #recent: (string | undefined)[] = Array<string | undefined>(RECENT_SLOTS).fill(undefined)
+  readonly #recentAt: number[] = Array<number>(RECENT_SLOTS).fill(0)
+  /** All labels but the last, where the line before had them: the lines of a histogram differ in the last one only. */
+  #prefixAt = 0
+  #prefixLength = 0
   #prefixCount = 0
+  /** As many of the label names are known to be different. */
+  #distinctCount = 0
 
-  constructor(page: string, dialect: Dialect) {
-    this.page = page
+  constructor(page: string | Uint8Array, dialect: Dialect) {
+    super(page)
     this.#dialect = dialect
-  }
-
-  get atEnd(): boolean {
-    return this.at >= this.page.length
-  }
-
-  /** The error to throw for what stands at `index`. */
-  error(message: string, index: number = this.at): ParseError {
-    return parseErrorAt(this.page, index, message)
-  }
-
-  skipBlanks(): void {
-    const { page } = this
-    let at = this.at
-    for (let code = page.charCodeAt(at); code === SPACE || code === TAB; code = page.charCodeAt(++at));
-    this.at = at
-  }
-
-  /** Steps over one space; the page is refused where there is none. */
-  readSpace(): void {
-    if (this.page.charCodeAt(this.at) !== SPACE) throw this.error('expected a space')
-    this.at += 1
-  }
-
-  /** Steps over the end of a line, which the page's end is not. */
-  readLineFeed(): void {
-    if (this.page.charCodeAt(this.at) !== LINE_FEED) throw this.error('expected the end of the line')
-    this.at += 1
-  }
-
-  /** Everything up to the end of the line, which stays; the page is refused where it ends without one. */
-  readRestOfLine(): string {
-    const end = this.page.indexOf('\n', this.at)
-    if (end < 0) throw this.error('expected a line feed at the end of the line', this.page.length)
-    const text = this.page.slice(this.at, end)
-    this.at = end
-    return text
-  }
-
-  /** A run of characters up to a blank or the end of the line. */
-  readWord(): string {
-    const start = this.at
-    this.#skipWord()
-    return this.page.slice(start, this.at)
   }
 
   /** The name in a line of metadata: bare, or in quotes where it is not legacy-valid. */
   readMetadataName(): string {
     const start = this.at
-    if (this.page.charCodeAt(start) === QUOTE) {
-      const name = this.#readQuoted('')
+    if (this.codes[start] === QUOTE) {
+      const name = this.#readQuoted()
       if (name === '') throw this.error('expected a metric name that is not empty', start)
       return name
     }
-    const end = this.#nameEnd()
+    const end = this.#metricNameEnd(start)
     if (end === start) throw this.error('expected a metric name')
     this.at = end
     return this.page.slice(start, end)
@@ -117,84 +84,22 @@ export class PageReader {
 
   /** `name{label="value"}` or `{"name",label="value"}`, into `name` and the label arrays. */
   readSeries(): void {
-    const { page } = this
+    const { codes } = this
     const start = this.at
     this.labelCount = 0
-    const { name } = this
-    const end = name !== '' && page.startsWith(name, start) ? this.#nameEnd(start + name.length) : this.#nameEnd(start)
-    if (end > start) {
-      if (name.length !== end - start || !isNameCode(page.charCodeAt(start), false)) this.name = page.slice(start, end)
-      this.at = end
-    } else if (page.charCodeAt(start) === BRACE_OPEN) {
-      this.name = ''
-    } else {
-      throw this.error('expected a metric name')
-    }
+    if (codes[start] === BRACE_OPEN) this.name = ''
+    else this.#readMetricName()
     if (this.#dialect.blanks) this.skipBlanks()
-    if (page.charCodeAt(this.at) === BRACE_OPEN) {
+    if (codes[this.at] === BRACE_OPEN) {
       this.at += 1
       this.#readLabels(this.name === '')
     }
     if (this.name === '') throw this.error('expected a metric name within the braces', start)
   }
 
-  /** The value of a sample. */
-  readNumber(): number {
-    const { page } = this
-    const start = this.at
-    let value = 0
-    let at = start
-    let code = page.charCodeAt(at)
-    for (; code >= 0x30 && code <= 0x39; code = page.charCodeAt(++at)) value = value * 10 + code - 0x30
-    let digits = at - start
-    let fraction = 0
-    if (code === POINT) {
-      const point = at
-      for (code = page.charCodeAt(++at); code >= 0x30 && code <= 0x39; code = page.charCodeAt(++at)) {
-        value = value * 10 + code - 0x30
-      }
-      fraction = at - point - 1
-      digits += fraction
-    }
-    if ((code === LINE_FEED || code === SPACE) && digits > 0 && digits <= 15) {
-      this.at = at
-      // Both are exact, so the quotient is the nearest number there is.
-      return fraction === 0 ? value : value / (POWERS_OF_TEN[fraction] as number)
-    }
-    const parsed = numberOf(this.readWord())
-    if (parsed === undefined) throw this.error('expected a number', start)
-    return parsed
-  }
-
-  /** A time in seconds, cut to nanoseconds (OpenMetrics 1.0, "Timestamps"). */
-  readSeconds(): number {
-    const start = this.at
-    const word = this.readWord()
-    const point = word.indexOf('.')
-    const plain = point < 0 || word.length <= point + 10 || word.includes('e', point) || word.includes('E', point)
-    const seconds = realNumberOf(word)
-    if (seconds === undefined) throw this.error('expected a time in seconds', start)
-    return plain ? seconds : Number(word.slice(0, point + 10))
-  }
-
-  /** A time in whole milliseconds, as seconds (text 0.0.4: an int64). */
-  readMilliseconds(): number {
-    const start = this.at
-    const word = this.readWord()
-    const digits = word.startsWith('-') || word.startsWith('+') ? 1 : 0
-    let valid = word.length > digits
-    for (let index = digits; valid && index < word.length; index++) {
-      const code = word.charCodeAt(index)
-      valid = code >= 0x30 && code <= 0x39
-    }
-    const milliseconds = Number(word)
-    if (!valid || Math.abs(milliseconds) > 2 ** 63) throw this.error('expected a time in whole milliseconds', start)
-    return milliseconds === 0 ? 0 : milliseconds / 1000
-  }
-
   /** Whether ` # {` follows, which starts an exemplar. */
   get atExemplar(): boolean {
-    return this.page.charCodeAt(this.at) === SPACE && this.page.charCodeAt(this.at + 1) === HASH
+    return this.codes[this.at] === SPACE && this.codes[this.at + 1] === HASH
   }
 
   /** ` # {trace_id="…"} 0.5 1620000000.123` (OpenMetrics 1.0 ABNF "exemplar"); its code points come back as well. */
@@ -202,7 +107,7 @@ export class PageReader {
     const { labelNames, labelValues, labelCount } = this
     this.at += 2
     this.readSpace()
-    if (this.page.charCodeAt(this.at) !== BRACE_OPEN) throw this.error('expected the labels of an exemplar')
+    if (this.codes[this.at] !== BRACE_OPEN) throw this.error('expected the labels of an exemplar')
     this.at += 1
     // The exemplar's labels go behind those of the sample, which are still needed.
     this.#readLabels(false)
@@ -217,14 +122,14 @@ export class PageReader {
     this.labelCount = labelCount
     this.readSpace()
     const value = this.readNumber()
-    if (this.page.charCodeAt(this.at) !== SPACE) return { exemplar: { labels, value }, codePoints }
+    if (this.codes[this.at] !== SPACE) return { exemplar: { labels, value }, codePoints }
     this.at += 1
     return { exemplar: { labels, value, timestamp: this.readSeconds() }, codePoints }
   }
 
   /** Where the label called `name` stands, -1 where it does not. */
   indexOfLabel(name: string): number {
-    for (let index = 0; index < this.labelCount; index++) if (this.labelNames[index] === name) return index
+    for (let index = this.labelCount - 1; index >= 0; index--) if (this.labelNames[index] === name) return index
     return -1
   }
 
@@ -241,38 +146,66 @@ export class PageReader {
     return empty ? NO_LABELS : labels
   }
 
+  #readMetricName(): void {
+    const start = this.at
+    const { length } = this.#bareName
+    const from = length > 0 && this.#repeats(this.#bareNameAt, length, start) ? start + length : start
+    const end = this.#metricNameEnd(from, from > start)
+    if (end === start) throw this.error('expected a metric name')
+    if (from === start || end > from) {
+      this.#bareName = this.page.slice(start, end)
+      this.#bareNameAt = start
+    }
+    this.name = this.#bareName
+    this.at = end
+  }
+
+  /** Whether what stands at `at` begins with the `length` characters at `before`. */
+  #repeats(before: number, length: number, at: number): boolean {
+    const { codes } = this
+    for (let index = 0; index < length; index++) if (codes[before + index] !== codes[at + index]) return false
+    return true
+  }
+
+  #metricNameEnd(start: number, digits = false): number {
+    const { codes } = this
+    let at = start
+    let code = codes[at] as number
+    while (isWordCode(code, digits || at > start) || code === COLON) code = codes[++at] as number
+    return at
+  }
+
+  /** Reads labels up to the brace, behind those that are there already. */
   #readLabels(nameAllowed: boolean): void {
-    const { page } = this
+    const { codes } = this
     const { blanks, trailingComma, optionalComma } = this.#dialect
     const first = this.labelCount
     const blockStart = this.at
-    let lastStart = blockStart
-    let afterComma = false
-    const matched = !nameAllowed && first === 0 && this.#prefixCount > 0 && page.startsWith(this.#prefix, blockStart)
+    const known = !nameAllowed && first === 0 && this.#prefixCount > 0
+    const matched = known && this.#repeats(this.#prefixAt, this.#prefixLength, blockStart)
     if (matched) {
       this.labelCount = this.#prefixCount
-      this.at = lastStart = blockStart + this.#prefix.length
-      afterComma = true
+      this.at += this.#prefixLength
     }
+    let lastStart = this.at
+    let afterComma = matched
+    let sameNames = first === 0
     for (;;) {
-      if (blanks) this.skipBlanks()
+      if (blanks && (codes[this.at] as number) <= SPACE) this.skipBlanks()
       const start = this.at
-      const code = page.charCodeAt(start)
-      if (code === BRACE_CLOSE && (!afterComma || trailingComma)) {
-        this.at += 1
-        this.#refuseDuplicates(first, start)
-        if (!matched && first === 0) {
-          this.#prefixCount = nameAllowed ? 0 : this.labelCount - 1
-          if (this.#prefixCount > 0) this.#prefix = page.slice(blockStart, lastStart)
-        }
-        return
-      }
-      const known = this.labelNames[this.labelCount] ?? ''
+      const code = codes[start]
+      if (code === BRACE_CLOSE && (!afterComma || trailingComma)) break
+      const index = this.labelCount
       let name: string
-      if (code === QUOTE) {
-        name = this.#readQuoted(known)
-        if (blanks) this.skipBlanks()
-        const next = page.charCodeAt(this.at)
+      if (this.#repeatsLabel(index, start)) {
+        name = this.labelNames[index] as string
+        this.at = start + name.length
+      } else if (code === QUOTE) {
+        name = this.#readQuoted()
+        this.#labelAt[index] = -1
+        sameNames = false
+        if (blanks && (codes[this.at] as number) <= SPACE) this.skipBlanks()
+        const next = codes[this.at]
         if (next === COMMA || next === BRACE_CLOSE) {
           if (!nameAllowed || this.name !== '') throw this.error('expected a label, not another name', start)
           if (name === '') throw this.error('expected a metric name that is not empty', start)
@@ -286,40 +219,38 @@ export class PageReader {
           continue
         }
       } else {
-        name = this.#readLabelName(known)
+        name = this.#readLabelName()
+        this.#labelAt[index] = start
+        sameNames = false
       }
       lastStart = start
       if (name === '' || name === '__name__') throw this.error('expected the name of a label', start)
-      if (blanks) this.skipBlanks()
-      if (page.charCodeAt(this.at) !== EQUALS) throw this.error('expected `=`')
+      if (blanks && (codes[this.at] as number) <= SPACE) this.skipBlanks()
+      if (codes[this.at] !== EQUALS) throw this.error('expected `=`')
       this.at += 1
-      if (blanks) this.skipBlanks()
-      if (page.charCodeAt(this.at) !== QUOTE) throw this.error('expected a label value in quotes')
-      this.labelNames[this.labelCount] = name
-      this.labelValues[this.labelCount] = this.#readQuoted(this.labelValues[this.labelCount] ?? '')
-      this.labelCount += 1
-      if (blanks) this.skipBlanks()
-      const next = page.charCodeAt(this.at)
+      if (blanks && (codes[this.at] as number) <= SPACE) this.skipBlanks()
+      if (codes[this.at] !== QUOTE) throw this.error('expected a label value in quotes')
+      this.labelNames[index] = name
+      this.labelValues[index] = this.#readValue(index)
+      this.labelCount = index + 1
+      if (blanks && (codes[this.at] as number) <= SPACE) this.skipBlanks()
+      const next = codes[this.at]
       afterComma = next === COMMA
       if (afterComma) this.at += 1
       else if (next !== BRACE_CLOSE && !optionalComma) throw this.error('expected `,` or `}`')
     }
+    if (!sameNames || this.labelCount > this.#distinctCount) this.#refuseDuplicates(first)
+    this.at += 1
+    if (matched || first > 0) return
+    this.#prefixCount = nameAllowed || this.labelCount === 0 ? 0 : this.labelCount - 1
+    this.#prefixAt = blockStart
+    this.#prefixLength = lastStart - blockStart
   }
 
-  #readLabelName(known: string): string {
-    const { page } = this
-    const start = this.at
-    let at = start
-    for (let code = page.charCodeAt(at); isWordCode(code, at > start); code = page.charCodeAt(++at));
-    this.at = at
-    return known.length === at - start && page.startsWith(known, start) ? known : page.slice(start, at)
-  }
-
-  #refuseDuplicates(first: number, at: number): void {
+  #refuseDuplicates(first: number): void {
     const { labelNames, labelCount } = this
-    const count = labelCount - first
-    if (count < 2) return
-    const seen = count > FEW_LABELS ? new Set<string>() : undefined
+    this.#distinctCount = Math.min(this.#distinctCount, first)
+    const seen = labelCount - first > FEW_LABELS ? new Set<string>() : undefined
     for (let index = first; index < labelCount; index++) {
       const name = labelNames[index] as string
       let twice = false
@@ -328,20 +259,84 @@ export class PageReader {
       } else {
         twice = seen.size === seen.add(name).size
       }
-      if (twice) throw this.error('expected each label once', at)
+      if (twice) throw this.error('expected each label once')
     }
+    if (first === 0) this.#distinctCount = labelCount
   }
 
-  /** The text in quotes at the cursor: `known`, where it is the same. */
-  #readQuoted(known: string): string {
-    const { page } = this
+  /** Whether the label name that stood at this place last stands at `at`. */
+  #repeatsLabel(index: number, at: number): boolean {
+    const before = this.#labelAt[index] ?? -1
+    if (before < 0) return false
+    const { length } = this.labelNames[index] as string
+    return this.codes[at + length] === EQUALS && this.#repeats(before, length, at)
+  }
+
+  #readLabelName(): string {
+    const { codes, at: start } = this
+    let at = start
+    for (let code = codes[at] as number; isWordCode(code, at > start); code = codes[++at] as number);
+    this.at = at
+    return this.page.slice(start, at)
+  }
+
+  /** The value in quotes at the cursor: the string that stood at this place last, where it is the same. */
+  #readValue(index: number): string {
+    const start = this.at + 1
+    const before = this.#valueAt[index] ?? -1
+    if (before >= 0) {
+      const known = this.labelValues[index] as string
+      const end = start + known.length
+      if (this.codes[end] === QUOTE && this.#repeats(before, known.length, start)) {
+        this.at = end + 1
+        return known
+      }
+    }
+    const value = this.#recentValue(start) ?? this.#readQuoted()
+    this.#valueAt[index] = value.length === this.at - start - 1 ? start : -1
+    return value
+  }
+
+  /**
+   * The value at `start`, where it is short and needs no unescaping: one string for all that are equal and not long ago,
+   * for the bounds of buckets and the like come again with each series.
+   */
+  #recentValue(start: number): string | undefined {
+    const { codes } = this
+    const limit = start + LONGEST_RECENT
+    let at = start
+    let hash = 0
+    for (let code = codes[at] as number; code !== QUOTE; code = codes[++at] as number) {
+      if (code === BACKSLASH || code === LINE_FEED || at >= limit) return undefined
+      hash = (Math.imul(hash, 31) + code) | 0
+    }
+    if (at >= this.page.length) return undefined
+    const slot = (hash ^ (hash >>> 8)) & (RECENT_SLOTS - 1)
+    const length = at - start
+    let value = this.#recent[slot]
+    if (
+      value === undefined ||
+      value.length !== length ||
+      !this.#repeats(this.#recentAt[slot] as number, length, start)
+    ) {
+      value = this.page.slice(start, at)
+      this.#recent[slot] = value
+      this.#recentAt[slot] = start
+    }
+    this.at = at + 1
+    return value
+  }
+
+  /** The text in quotes at the cursor. */
+  #readQuoted(): string {
+    const { codes, page } = this
     const start = this.at + 1
     let at = start
     let escaped = false
-    for (let code = page.charCodeAt(at); code !== QUOTE; code = page.charCodeAt(at)) {
+    for (let code = codes[at]; code !== QUOTE; code = codes[at]) {
       if (code === BACKSLASH) {
         escaped = true
-        const next = page.charCodeAt(at + 1)
+        const next = codes[at + 1]
         const defined = next === BACKSLASH || next === QUOTE || next === 0x6e
         if (!defined && (!this.#dialect.anyEscape || next === LINE_FEED)) {
           throw this.error('expected one of the escapes `\\\\`, `\\"` and `\\n`', at)
@@ -354,29 +349,11 @@ export class PageReader {
       if (at >= page.length) throw this.error('expected `"`', page.length)
     }
     this.at = at + 1
-    if (escaped) return unescapeText(page.slice(start, at), true)
-    return known.length === at - start && page.startsWith(known, start) ? known : page.slice(start, at)
-  }
-
-  #nameEnd(): number {
-    const { page } = this
-    const start = this.at
-    let at = start
-    for (let code = page.charCodeAt(at); isWordCode(code, at > start) || code === 0x3a; code = page.charCodeAt(++at));
-    return at
-  }
-
-  #skipWord(): void {
-    const { page } = this
-    let at = this.at
-    for (; at < page.length; at++) {
-      const code = page.charCodeAt(at)
-      if (code === SPACE || code === LINE_FEED || code === TAB) break
-    }
-    this.at = at
+    return escaped ? unescapeText(page.slice(start, at), true) : page.slice(start, at)
   }
 }
 
+/** Letters and underscores, digits where they may stand. */
 function isWordCode(code: number, digits: boolean): boolean {
   return (
     (code >= 0x61 && code <= 0x7a) ||
@@ -393,34 +370,4 @@ function codePointsOf(text: string): number {
     if (unit < 0xdc00 || unit > 0xdfff) count += 1
   }
   return count
-}
-
-/** Code units that are turned into a string in one call. */
-const UNIT_BLOCK = 8192
-
-/**
- * Undoes `\\`, `\n` and, where `quotes`, `\"`; a backslash before anything else stays what it is. Goes over a buffer
- * because a string put together from a million pieces keeps every piece alive.
- */
-export function unescapeText(text: string, quotes: boolean): string {
-  if (!text.includes('\\')) return text
-  const units = new Uint16Array(text.length)
-  let length = 0
-  for (let index = 0; index < text.length; index++) {
-    let unit = text.charCodeAt(index)
-    if (unit === BACKSLASH) {
-      const next = text.charCodeAt(index + 1)
-      if (next === BACKSLASH || next === 0x6e || (quotes && next === QUOTE)) {
-        unit = next === 0x6e ? LINE_FEED : next
-        index += 1
-      }
-    }
-    units[length++] = unit
-  }
-  let unescaped = ''
-  for (let start = 0; start < length; start += UNIT_BLOCK) {
-    const block = units.subarray(start, Math.min(start + UNIT_BLOCK, length))
-    unescaped += String.fromCharCode.apply(null, block as unknown as number[])
-  }
-  return unescaped
 }

@@ -1,6 +1,6 @@
 import type { Exemplar, MetricFamily, MetricType } from '../family.ts'
 import { finishFamily } from './finished-family.ts'
-import { numberOf } from './number.ts'
+import { Bounds } from './number.ts'
 import type { PageReader } from './page-reader.ts'
 import {
   partLabel,
@@ -61,6 +61,7 @@ export class ScatteredFamilies {
   readonly #options: ScatteredOptions
   readonly #families = new Map<string, ScatteredFamily>()
   readonly #targets = new Map<string, Target>()
+  readonly #bounds = new Bounds()
   #lastName = ''
   #lastTarget: Target | undefined
 
@@ -112,7 +113,7 @@ export class ScatteredFamilies {
       case 'bucket':
       case 'quantile': {
         const skip = reader.indexOfLabel(part === 'bucket' ? 'le' : 'quantile')
-        const bound = skip < 0 ? undefined : numberOf(reader.labelValues[skip] as string)
+        const bound = skip < 0 ? undefined : this.#bounds.numberOf(reader.labelValues[skip] as string)
         const usable = bound !== undefined && (part === 'quantile' || bound === bound)
         if (part === 'bucket') this.#checkCount(reader, start, value)
         if (usable) this.#addPart(family, part, reader, skip, bound, value, timestamp, exemplar)

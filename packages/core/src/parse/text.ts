@@ -1,5 +1,6 @@
 import type { MetricFamily, MetricType } from '../family.ts'
-import { type Dialect, PageReader, unescapeText } from './page-reader.ts'
+import { type Dialect, PageReader } from './page-reader.ts'
+import { unescapeText } from './unescape-text.ts'
 import { pageText } from './page.ts'
 import { TEXT_PARTS } from './sample-part.ts'
 import { ScatteredFamilies } from './scattered-families.ts'
@@ -44,18 +45,20 @@ const LENIENT_TYPES: ReadonlyMap<string, MetricType> = new Map<string, MetricTyp
  * Throws {@link ParseError} for anything else. Takes time in proportion to the page.
  */
 export function parseText(page: string | Uint8Array, { lenient = false }: ParseTextOptions = {}): MetricFamily[] {
-  const text = pageText(page)
-  const complete = lenient && text !== '' && !text.endsWith('\n') ? `${text}\n` : text
-  const reader = new PageReader(complete, lenient ? LENIENT : STRICT)
+  const reader = new PageReader(lenient ? completed(pageText(page)) : page, lenient ? LENIENT : STRICT)
   const families = new ScatteredFamilies({ parts: TEXT_PARTS, text: true, lenient })
   while (!reader.atEnd) {
     reader.skipBlanks()
-    const code = reader.page.charCodeAt(reader.at)
+    const code = reader.codes[reader.at]
     if (code === 0x0a) reader.at += 1
     else if (code === 0x23) readComment(reader, families, lenient)
     else readSample(reader, families)
   }
   return families.finish()
+}
+
+function completed(page: string): string {
+  return page === '' || page.endsWith('\n') ? page : `${page}\n`
 }
 
 function readSample(reader: PageReader, families: ScatteredFamilies): void {
@@ -65,7 +68,7 @@ function readSample(reader: PageReader, families: ScatteredFamilies): void {
   const value = reader.readNumber()
   reader.skipBlanks()
   let timestamp: number | undefined
-  if (!reader.atEnd && reader.page.charCodeAt(reader.at) !== 0x0a) {
+  if (!reader.atEnd && reader.codes[reader.at] !== 0x0a) {
     timestamp = reader.readMilliseconds()
     reader.skipBlanks()
   }
@@ -79,14 +82,14 @@ function readComment(reader: PageReader, families: ScatteredFamilies, lenient: b
   reader.skipBlanks()
   const word = reader.readWord()
   reader.skipBlanks()
-  if ((word !== 'HELP' && word !== 'TYPE') || reader.page.charCodeAt(reader.at) === 0x0a) {
+  if ((word !== 'HELP' && word !== 'TYPE') || reader.codes[reader.at] === 0x0a) {
     reader.readRestOfLine()
     reader.readLineFeed()
     return
   }
   const start = reader.at
   const name = reader.readMetadataName()
-  const after = reader.page.charCodeAt(reader.at)
+  const after = reader.codes[reader.at]
   if (after !== 0x20 && after !== 0x09 && after !== 0x0a) throw reader.error('expected a blank behind the metric name')
   reader.skipBlanks()
   const at = reader.at
