@@ -69,5 +69,5 @@ function summaryRule({ quantiles, sum, count }: SummarySeries): string | undefin
 function stateRule({ states }: StateSetSeries): string | undefined {
   const names = new Set<string>()
   for (const { name } of states) names.add(name)
-  return names.size === states.length ? undefined : 'to name each state once'
+  return names.size === states.length && !names.has('') ? undefined : 'to name each state, and each once'
 }

@@ -53,15 +53,15 @@ export function* writeTextFamily(
   let refusing = false
   let started = false
   for (const series of family.series as Iterable<Series>) {
-    if (!started) dialect.metadata(page, family, name)
-    started = true
     const start = page.length
+    if (!started) dialect.metadata(page, family, name)
     let rule = dialect.ruleFor(family, series)
     if (rule === undefined) {
       write(series)
       rule = lines.rule
     }
-    if (rule !== undefined) {
+    if (rule === undefined) started = true
+    else {
       page.length = start
       lines.rule = undefined
       if (!refusing) refused?.(refusal(family, rule))

@@ -366,3 +366,9 @@ describe('openMetricsFormat', () => {
     )
   })
 })
+
+it('leaves out a state set with a state that has no name, which readers would take for an absent label', () => {
+  const series = [{ labels: {}, states: [{ name: '', enabled: true }] }]
+  const page = new TextDecoder().decode(encode([{ name: 's', help: '', type: 'stateset', series }], openMetricsFormat))
+  expect(page).toBe('# TYPE s stateset\n# EOF\n')
+})
