@@ -1,0 +1,278 @@
+import { type LabelValue, MetricError, type Registry } from '@narthex/core'
+import {
+  Exchange,
+  type FrameworkView,
+  HTTP_METRICS_OPTIONS,
+  HttpMetrics,
+  type HttpMetricsOptions,
+  metricsHandler,
+  type MetricsHandlerOptions,
+  SCRAPE_OPTIONS,
+  type ScrapeOptions,
+} from '@narthex/core/http'
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  RegisterOptions,
+  RouteOptions,
+} from 'fastify'
+import fp from 'fastify-plugin'
+import { initializeSeries } from './initial-series.ts'
+import { checkRouteMetrics, configReader, type RouteMetricsOptions, templateOf } from './route-metrics.ts'
+
+/** All that `HttpMetrics` and `metricsHandler` take, and what Fastify adds. */
+export interface PrometheusOptions
+  extends HttpMetricsOptions<FastifyRequest>, Omit<ScrapeOptions<FastifyRequest>, 'registry'> {
+  /**
+   * Where the page of metrics is, below the prefix of where the plugin is registered; `false` to serve it elsewhere.
+   * @default '/metrics'
+   */
+  readonly path?: string | false
+  /**
+   * Whether requests for the page of metrics are recorded too.
+   * @default false
+   */
+  readonly recordScrapes?: boolean
+  /**
+   * Whether the series of routes that are declared after the plugin begin at zero with the application, and not with
+   * their first request: one for each method but HEAD and each status code of the route's response schema, or 200.
+   * Left out where labels depend on the request.
+   * @default false
+   */
+  readonly initializeRoutes?: boolean
+}
+
+/** What the plugin decorates the instance with, as `fastify.metrics`. */
+export interface FastifyMetrics {
+  /** Where the metrics live: `fastify.metrics.registry.counter({ … })` adds one to the page. */
+  readonly registry: Registry
+  /** The recorder of this instance's requests. */
+  readonly http: HttpMetrics<FastifyRequest>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    metrics: FastifyMetrics
+  }
+  interface FastifyContextConfig {
+    metrics?: RouteMetricsOptions
+  }
+}
+
+type RawRequest = Parameters<HttpMetrics['follow']>[2]
+type RawResponse = Parameters<HttpMetrics['follow']>[3]
+type RawServer = FastifyInstance['server']
+
+/**
+ * Records every request and serves `GET /metrics`: `await app.register(prometheus)`, before the routes and hooks of the
+ * application. On the root instance that is every request that reaches its server, whether a route, a hook or Fastify
+ * itself answers; in an encapsulated plugin it is those of that plugin's scope.
+ *
+ * A request costs what `HttpMetrics` costs, and one `onRequest` hook without a closure. Registering rejects with
+ * `MetricError` for unknown or invalid options, and where metrics of the same names are defined otherwise; declaring a
+ * route throws it for a wrong `config.metrics`.
+ */
+export const prometheus: FastifyPluginAsync<PrometheusOptions> = fp(plugin, {
+  name: '@narthex/fastify',
+  fastify: '^4.9.0 || ^5.0.0',
+})
+
+async function plugin(fastify: FastifyInstance, options: PrometheusOptions & RegisterOptions): Promise<void> {
+  const { path, recordScrapes, initializeRoutes } = checkOptions(options)
+  const readConfig = configReader()
+  const labelNames = Object.keys(options.labels ?? {})
+  const metrics = new HttpMetrics<FastifyRequest>(recorderOptions())
+  const { registry } = metrics
+  const hasIgnore = options.ignore !== undefined
+  const scrapes = new WeakMap<RawRequest, FastifyRequest>()
+  const serveMetrics = metricsHandler(pageOptions())
+  const servers = new Set<RawServer>()
+  // By its identity the page is told from the application's own routes: other instances of the plugin leave it out.
+  const page: RouteMetricsOptions = { skip: true }
+  let pageUrl: string | undefined
+
+  const view: FrameworkView<FastifyRequest> = {
+    route: (request) => templateOf(readConfig(request).url),
+    params: (request) => request.params as { readonly [name: string]: unknown },
+  }
+  const leftOut: FrameworkView<FastifyRequest> = { ...view, skips: () => true }
+
+  fastify.decorate('metrics', { registry, http: metrics })
+  fastify.addHook('onRoute', onRoute)
+  fastify.addHook('onRequest', onRequest)
+  fastify.addHook('onClose', onClose)
+  // An encapsulated instance inherits the server, and must not count what is none of its affair.
+  const isRoot = Object.hasOwn(fastify, 'server')
+  if (isRoot) listenTo(fastify.server)
+  if (path !== false) {
+    fastify.all(
+      joinPrefix(options.prefix, path),
+      { config: { metrics: page }, schema: { hide: true } as object },
+      servePage,
+    )
+  }
+
+  function onRoute(route: RouteOptions): void {
+    const own = route.config?.metrics
+    if (own === page) pageUrl = route.url
+    else if (own !== undefined) checkRouteMetrics(route, labelNames)
+    if (initializeRoutes && own?.skip !== true) initializeSeries(fastify, options, route)
+  }
+
+  /** The first sight of a request: of some, Fastify's hooks see nothing. */
+  function onServerRequest(raw: RawRequest, response: RawResponse): void {
+    try {
+      const target = raw.url as string
+      if (!recordScrapes && pageUrl !== undefined && pathOf(target) === pageUrl) return
+      if (hasIgnore && typeof options.ignore !== 'function' && metrics.ignores(pathOf(target), raw as never)) return
+      metrics.follow(undefined, raw as never, raw, response)
+    } catch {
+      registry.countLoss('hook_errors', 'record')
+    }
+  }
+
+  /** The first sight of what Fastify makes of a request, and the only one where it did not come from the server. */
+  function onRequest(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+    let own: RouteMetricsOptions | undefined
+    try {
+      own = readConfig(request).metrics
+      follow(request, reply, own)
+    } catch {
+      registry.countLoss('hook_errors', 'record')
+    }
+    // Answered here, the page is out of reach of the hooks that the application adds: guards, limits, compression.
+    if (own === page) servePage(request, reply)
+    else done()
+  }
+
+  function follow(request: FastifyRequest, reply: FastifyReply, own: RouteMetricsOptions | undefined): void {
+    const raw = request.raw as RawRequest
+    const response = reply.raw as RawResponse
+    if (isRoot) {
+      // Upgrades are handed to the router by who keeps their sockets, for as long as those live: no request ends there.
+      if (raw.headers.upgrade !== undefined && Exchange.of(response, registry) === undefined) return
+      const server = (raw.socket as { server?: RawServer } | null)?.server
+      if (server !== undefined && server !== fastify.server) findServer(server)
+    }
+    const isLeftOut =
+      own === page
+        ? !recordScrapes
+        : own?.skip === true || (hasIgnore && metrics.ignores(pathOf(raw.url as string), request))
+    if (!isLeftOut) metrics.follow(view, request, raw, response)
+    else if (Exchange.of(response, registry) !== undefined) metrics.follow(leftOut, request, raw, response)
+  }
+
+  /** Fastify has a server for each address of `localhost`, and tells nobody: one is known from its first request. */
+  function findServer(server: RawServer): void {
+    if (!servers.has(server) && server.listeners('request').includes(fastify.routing as never)) listenTo(server)
+  }
+
+  function listenTo(server: RawServer): void {
+    servers.add(server)
+    server.prependListener('request', onServerRequest)
+  }
+
+  function onClose(_instance: FastifyInstance, done: HookHandlerDoneFunction): void {
+    for (const server of servers) server.off('request', onServerRequest)
+    done()
+  }
+
+  function servePage(request: FastifyRequest, reply: FastifyReply): void {
+    reply.hijack()
+    if (options.authorize !== undefined) scrapes.set(request.raw as RawRequest, request)
+    serveMetrics(request.raw as RawRequest, reply.raw as RawResponse)
+  }
+
+  function pageOptions(): MetricsHandlerOptions {
+    const { authorize } = options
+    const handlerOptions = pick(options, SCRAPE_OPTIONS) as MetricsHandlerOptions
+    if (typeof authorize !== 'function') return handlerOptions
+    return { ...handlerOptions, authorize: (raw) => authorize(scrapes.get(raw) as FastifyRequest) }
+  }
+
+  /** The options for the recorder: their functions are for Fastify's requests, and are not asked about others. */
+  function recorderOptions(): HttpMetricsOptions<FastifyRequest> {
+    const { labels, route, exemplars } = options
+    const own = pick(options, HTTP_METRICS_OPTIONS) as HttpMetricsOptions<FastifyRequest>
+    return {
+      ...own,
+      ...(typeof route === 'function' && { route: forFastify(route) }),
+      ...(typeof exemplars === 'function' && { exemplars: forFastify(exemplars) }),
+      ...(isRecord(labels) && {
+        labels: Object.fromEntries(labelNames.map((name) => [name, labelOf(name, labels[name])])),
+      }),
+    }
+  }
+
+  function labelOf(name: string, ofAll: LabelFunction): LabelFunction {
+    if (typeof ofAll !== 'function') return ofAll
+    return forFastify((request, response) => {
+      const own = readConfig(request).metrics?.labels
+      const value = own !== undefined && Object.hasOwn(own, name) ? own[name] : ofAll
+      return typeof value === 'function' ? value(request, response) : value
+    })
+  }
+}
+
+type LabelFunction = (request: FastifyRequest, response: RawResponse) => LabelValue | undefined
+
+function forFastify<Rest extends unknown[], Result>(
+  hook: (request: FastifyRequest, ...rest: Rest) => Result | undefined,
+): (request: FastifyRequest, ...rest: Rest) => Result | undefined {
+  return (request, ...rest) => ('raw' in request ? hook(request, ...rest) : undefined)
+}
+
+/** Fastify passes a prefix to plugins that are not encapsulated, and leaves it to them. */
+function joinPrefix(prefix: string | undefined, path: string): string {
+  if (prefix === undefined) return path
+  return `${prefix.startsWith('/') ? '' : '/'}${prefix.endsWith('/') ? prefix.slice(0, -1) : prefix}${path}`
+}
+
+function pathOf(target: string): string {
+  const end = target.search(/[?#]/)
+  return end < 0 ? target : target.slice(0, end)
+}
+
+/** What Fastify itself takes where a plugin is registered. */
+const REGISTER_OPTIONS = new Set(['prefix', 'logLevel', 'logSerializers'])
+
+function checkOptions(options: PrometheusOptions): {
+  path: string | false
+  recordScrapes: boolean
+  initializeRoutes: boolean
+} {
+  const subject = 'prometheus'
+  const own = ['path', 'recordScrapes', 'initializeRoutes']
+  const known: readonly string[] = [...own, ...new Set<string>([...HTTP_METRICS_OPTIONS, ...SCRAPE_OPTIONS])]
+  const refuse = (argument: string, rule: string, value: unknown): never => {
+    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument, rule, value })
+  }
+  for (const [argument, value] of Object.entries(options)) {
+    if (known.includes(argument) || REGISTER_OPTIONS.has(argument)) continue
+    const rule = `to be one of the options ${known.join(', ')}`
+    throw new MetricError('ERR_NARTHEX_UNKNOWN_OPTION', { subject, argument, rule, value })
+  }
+  const { path = '/metrics', recordScrapes = false, initializeRoutes = false } = options
+  if (path !== false && (typeof path !== 'string' || !path.startsWith('/'))) {
+    refuse('path', 'to be a path that starts with `/`, or false', path)
+  }
+  if (typeof recordScrapes !== 'boolean') refuse('recordScrapes', 'to be a boolean', recordScrapes)
+  if (typeof initializeRoutes !== 'boolean') refuse('initializeRoutes', 'to be a boolean', initializeRoutes)
+  return { path, recordScrapes, initializeRoutes }
+}
+
+function isRecord(value: unknown): value is Record<string, never> {
+  return typeof value === 'object' && value !== null
+}
+
+function pick<Options extends object, Name extends keyof Options>(
+  options: Options,
+  names: readonly Name[],
+): Pick<Options, Name> {
+  return Object.fromEntries(
+    names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+  ) as Pick<Options, Name>
+}
