@@ -6,7 +6,7 @@ import { ByteWriter, CHUNK_BYTES } from './writer.ts'
 /** A chunk goes out once this much of it is full: what is left takes the next series without growing. */
 const FULL_BYTES = CHUNK_BYTES - 4 * 1024
 /** Milliseconds that encoding may keep the event loop for itself. */
-const TURN_MILLISECONDS = 4
+const TURN_MILLISECONDS = 2
 /** The clock is read after this many series. */
 const SERIES_PER_CLOCK = 64
 

@@ -36,7 +36,8 @@ export class Children<C extends Child> {
 
   constructor(options: ChildrenOptions<C>) {
     this.#options = options
-    this.#names = options.labelNames
+    // A copy, because the engine reads a frozen array slowly: a fifth of the walk (`inc-labels` in benchmarks).
+    this.#names = [...options.labelNames]
   }
 
   /**

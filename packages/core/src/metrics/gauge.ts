@@ -94,11 +94,12 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
   trackInProgress(...args: unknown[]): unknown {
     const [labels, fn] = splitLabelsAndFunction<LabelValues>(args)
     const find = this.childFinder(labels)
-    return wrapOrDecorate(fn, () => {
+    const track = (): (() => void) => {
       const child = find()
       child.inc()
       return () => child.dec()
-    })
+    }
+    return wrapOrDecorate(fn, Object.assign(track, { holds: true as const }))
   }
 
   /** @internal */

@@ -13,8 +13,14 @@ export interface MethodDecorator {
   (target: object, key: string | symbol, descriptor: PropertyDescriptor): void
 }
 
-/** What happens around a call: `begin` as it starts, the function that it returns once as it ends. */
-export type Around = () => (outcome: Outcome) => void
+/** What happens around a call: it is called as that starts, and the function that it returns once as that ends. */
+export interface Around {
+  (): End
+  /** Whether a start leaves something behind: it is then ended also where the call only handed out work for later. */
+  readonly holds?: true
+}
+
+export type End = (outcome: Outcome) => void
 
 /** How a call ended. */
 export type Outcome = { readonly failed: boolean; readonly error?: unknown }
@@ -22,8 +28,10 @@ export type Outcome = { readonly failed: boolean; readonly error?: unknown }
 const DONE: Outcome = { failed: false }
 
 /**
- * Runs `around` about every call of `fn`: until it returns, throws, or, where it gives a Promise, until that settles.
- * The wrapper looks like `fn`: name, length, properties and Reflect metadata.
+ * Runs `around` about every call of `fn`: until it returns, throws, or, where it gives a Promise, until that settles. An
+ * Observable or an async generator is work for later: each subscription is a call of its own, until it completes, fails
+ * or is given up, and so is the reading of a generator. The wrapper looks like `fn`: name, length, properties and
+ * Reflect metadata.
  */
 export function wrapFunction<F extends AnyFunction>(fn: F, around: Around): F {
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
@@ -35,15 +43,9 @@ export function wrapFunction<F extends AnyFunction>(fn: F, around: Around): F {
       end({ failed: true, error })
       throw error
     }
-    if (!isThenable(result)) {
-      end(DONE)
-      return result
-    }
+    if (!isThenable(result)) return settle(result, end, around)
     return result.then(
-      (value) => {
-        end(DONE)
-        return value
-      },
+      (value) => settle(value, end, around),
       (error: unknown) => {
         end({ failed: true, error })
         throw error
@@ -51,6 +53,14 @@ export function wrapFunction<F extends AnyFunction>(fn: F, around: Around): F {
     )
   }
   return lookLike(wrapper, fn) as F
+}
+
+/** Ends a call that has its result, or follows what is yet to be done. */
+function settle(result: unknown, end: End, around: Around): unknown {
+  const isLater = typeof result === 'object' && result !== null && (isObservable(result) || isAsyncGenerator(result))
+  if (!isLater || around.holds === true) end(DONE)
+  if (!isLater) return result
+  return isObservable(result) ? followSubscriptions(result, around) : followReading(result, around)
 }
 
 /** `fn` wrapped, or without one a decorator that wraps a method, and throws `ERR_NARTHEX_INVALID_ARGUMENT` for what is none. */
@@ -86,6 +96,84 @@ function refuse(argument: string, rule: string, value: unknown): never {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** What is used of the Observables of RxJS 5 to 7: `lift` shows every subscription, whichever operators follow. */
+interface Observable {
+  subscribe(...observer: unknown[]): unknown
+  lift(operator: { call(subscriber: Subscriber, source: Observable): unknown }): Observable
+}
+
+interface Subscriber {
+  error(error: unknown): void
+  add(teardown: () => void): void
+}
+
+function isObservable(value: object): value is Observable {
+  const { subscribe, lift } = value as Partial<Observable>
+  return typeof subscribe === 'function' && typeof lift === 'function'
+}
+
+/** The Observable itself to whoever looks at it, a subject's value and methods included. */
+function followSubscriptions(observable: Observable, around: Around): Observable {
+  const operator = {
+    call(subscriber: Subscriber, source: Observable): unknown {
+      const end = around()
+      let outcome = DONE
+      const { error: fail } = subscriber
+      subscriber.error = function (error) {
+        outcome = { failed: true, error }
+        fail.call(this, error)
+      }
+      subscriber.add(() => end(outcome))
+      return source.subscribe(subscriber)
+    },
+  }
+  const followed = observable.lift(operator)
+  return new Proxy(observable, {
+    get: (target, key) => (key === 'subscribe' ? followed.subscribe.bind(followed) : Reflect.get(target, key, target)),
+  })
+}
+
+function isAsyncGenerator(value: object): value is AsyncGenerator {
+  const generator = value as AsyncGenerator
+  // Streams and cursors can be iterated too, but have no `return` and `throw`: they are results like any other.
+  return (['next', 'return', 'throw', Symbol.asyncIterator] as const).every(
+    (name) => typeof generator[name] === 'function',
+  )
+}
+
+/** Begins with the first `next`: before it no line of the generator has run. */
+function followReading(generator: AsyncGenerator, around: Around): AsyncGenerator {
+  let end: End | undefined
+  let ended = false
+  const finish = (outcome: Outcome): void => {
+    if (!ended) end?.(outcome)
+    ended = true
+  }
+  const step = (name: 'next' | 'return' | 'throw') => ({
+    value: async (...args: [unknown]): Promise<IteratorResult<unknown>> => {
+      if (name === 'next' && !ended) end ??= around()
+      try {
+        const result = await generator[name](...args)
+        if (result.done === true) finish(DONE)
+        return result
+      } catch (error) {
+        finish({ failed: true, error })
+        throw error
+      }
+    },
+  })
+  return Object.create(generator, {
+    next: step('next'),
+    return: step('return'),
+    throw: step('throw'),
+    [Symbol.asyncIterator]: {
+      value(this: unknown) {
+        return this
+      },
+    },
+  }) as AsyncGenerator
 }
 
 interface ReflectMetadata {

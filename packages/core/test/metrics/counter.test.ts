@@ -207,3 +207,10 @@ describe('countExceptions()', () => {
     expect(counter.labels('x').value).toBe(2)
   })
 })
+
+it('counts single steps beside fractions, however many', () => {
+  const counter = new Counter({ name: 'steps', help: 'Steps', registry: null })
+  counter.inc(0.5)
+  for (let step = 0; step < 200_000; step++) counter.inc()
+  expect([...counter.family.series]).toMatchObject([{ value: 200_000.5 }])
+})

@@ -1,5 +1,6 @@
 import { Histogram, Registry } from '@narthex/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { HistogramChild, HistogramLayout } from '../../src/metrics/histogram-child.ts'
 import { caught } from '../caught.ts'
 
 const NOT_AN_OBSERVATION = [Number.NaN, -1, -Infinity, '5', '', null, true, 1n, [[]], undefined, Symbol('s')]
@@ -151,4 +152,16 @@ describe('startTimer() and time()', () => {
     end({ code: 200 })
     expect([...histogram.family.series]).toMatchObject([{ labels: { method: 'GET', code: '200' }, count: 1 }])
   })
+})
+
+it('counts on past 32 bits', () => {
+  const layout = new HistogramLayout('h', [1], 0, { source: undefined } as never)
+  layout.claim()
+  const child = new HistogramChild({}, layout)
+  const [block] = layout.claim()
+  block.counts[0] = 0xffff_ffff
+  for (const value of [0.5, 0.5, 2]) child.observe(value)
+  expect(child.snapshot()).toMatchObject({ count: 2 ** 32 + 2, buckets: [{ count: 2 ** 32 + 1 }, { count: 2 ** 32 + 2 }] })
+  child.zero()
+  expect(child.snapshot()).toMatchObject({ count: 0, sum: 0 })
 })

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Counter, Gauge, Histogram, type MethodDecorator, Summary } from '@narthex/core'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -134,6 +135,176 @@ describe('a wrapped function', () => {
         ['method', 0],
       ]),
     )
+  })
+})
+
+/** As RxJS has it: `lift` gives an Observable whose subscriptions go through an operator. */
+class Source<T> {
+  readonly #subscribe: (subscriber: Sink<T>) => void
+  constructor(subscribe: (subscriber: Sink<T>) => void) {
+    this.#subscribe = subscribe
+  }
+
+  get kind(): string {
+    return 'source'
+  }
+
+  subscribe(observer: Partial<Sink<T>> | Sink<T> = {}): Sink<T> {
+    const sink = observer instanceof Sink ? observer : new Sink(observer)
+    this.#subscribe(sink)
+    return sink
+  }
+
+  lift(operator: { call(subscriber: Sink<T>, source: Source<T>): unknown }): Source<T> {
+    return new Source((sink) => void operator.call(sink, this))
+  }
+}
+
+class Sink<T> {
+  readonly #observer: { next?(value: T): void; error?(error: unknown): void; complete?(): void }
+  readonly #teardowns: (() => void)[] = []
+  constructor(observer: object) {
+    this.#observer = observer
+  }
+
+  add(teardown: () => void): void {
+    this.#teardowns.push(teardown)
+  }
+
+  next(value: T): void {
+    this.#observer.next?.(value)
+  }
+
+  error(error: unknown): void {
+    this.#observer.error?.(error)
+    this.unsubscribe()
+  }
+
+  complete(): void {
+    this.#observer.complete?.()
+    this.unsubscribe()
+  }
+
+  unsubscribe(): void {
+    for (const teardown of this.#teardowns.splice(0)) teardown()
+  }
+}
+
+describe('a function that gives an Observable', () => {
+  function subject(subscribe: (sink: Sink<number>) => void) {
+    const calls = counterOf()
+    const failures = new Counter({ name: 'f', help: 'F', registry: null })
+    const running = new Gauge({ name: 'g', help: 'G', registry: null })
+    const source = new Source(subscribe)
+    const call = calls.count(failures.countExceptions(running.trackInProgress(() => source)))
+    return { call, source, values: () => [calls, failures, running].map((metric) => metric.labels().value) }
+  }
+
+  it('has not begun before somebody subscribes', () => {
+    const { call, values } = subject(() => undefined)
+    call()
+    expect(values()).toEqual([0, 0, 0])
+  })
+
+  it('is a call for each subscription, until that completes or is given up', () => {
+    const { call, values } = subject((sink) => sink.next(1))
+    const observable = call()
+    const sinks = [observable.subscribe(), observable.subscribe()]
+    expect(values()).toEqual([0, 0, 2])
+    sinks[0]?.complete()
+    expect(values()).toEqual([1, 0, 1])
+    sinks[1]?.unsubscribe()
+    expect(values()).toEqual([2, 0, 0])
+  })
+
+  it('has failed where the Observable fails, and passes the error on', () => {
+    const error = new Error('no')
+    const { call, values } = subject((sink) => sink.error(error))
+    const seen: unknown[] = []
+    call().subscribe({ error: (each) => void seen.push(each) })
+    expect(seen).toEqual([error])
+    expect(values()).toEqual([1, 1, 0])
+  })
+
+  it('gives what looks like the Observable itself, getters and private fields included', () => {
+    const { call, source } = subject(() => undefined)
+    const observable = call()
+    expect(observable).toBeInstanceOf(Source)
+    expect(observable.kind).toBe(source.kind)
+  })
+
+  it('may give it in a Promise', async () => {
+    const counter = counterOf()
+    const call = counter.count(async () => new Source<number>((sink) => sink.complete()))
+    const observable = await call()
+    expect(counter.labels().value).toBe(0)
+    observable.subscribe()
+    expect(counter.labels().value).toBe(1)
+  })
+})
+
+describe('an async generator', () => {
+  function generatorOf(read: () => AsyncGenerator<number>) {
+    const calls = counterOf()
+    const failures = new Counter({ name: 'f', help: 'F', registry: null })
+    const running = new Gauge({ name: 'g', help: 'G', registry: null })
+    const call = calls.count(failures.countExceptions(running.trackInProgress(read)))
+    return { call, values: () => [calls, failures, running].map((metric) => metric.labels().value) }
+  }
+
+  it('is a call from its first step to its last', async () => {
+    const { call, values } = generatorOf(async function* () {
+      yield* [1, 2]
+    })
+    const numbers = call()
+    expect(values()).toEqual([0, 0, 0])
+    expect(await numbers.next()).toEqual({ value: 1, done: false })
+    expect(values()).toEqual([0, 0, 1])
+    expect(await numbers.next()).toEqual({ value: 2, done: false })
+    expect(await numbers.next()).toEqual({ value: undefined, done: true })
+    expect(await numbers.next()).toEqual({ value: undefined, done: true })
+    expect(values()).toEqual([1, 0, 0])
+  })
+
+  it('ends where its reader leaves, and runs its own `finally`', async () => {
+    let left = false
+    const { call, values } = generatorOf(async function* () {
+      try {
+        yield 1
+        yield 2
+      } finally {
+        left = true
+      }
+    })
+    for await (const value of call()) if (value === 1) break
+    expect(left).toBe(true)
+    expect(values()).toEqual([1, 0, 0])
+  })
+
+  it('has failed where it throws', async () => {
+    const { call, values } = generatorOf(async function* () {
+      yield 1
+      throw new TypeError('no')
+    })
+    const numbers = call()
+    await numbers.next()
+    await expect(numbers.next()).rejects.toThrow(TypeError)
+    expect(values()).toEqual([1, 1, 0])
+  })
+
+  it('was no call where nobody reads it', async () => {
+    const { call, values } = generatorOf(async function* () {
+      yield 1
+    })
+    await call().return(undefined)
+    expect(values()).toEqual([0, 0, 0])
+  })
+
+  it('is none where it is a stream: that is a result', () => {
+    const counter = counterOf()
+    const stream = Readable.from(['a'])
+    expect(counter.count(() => stream)()).toBe(stream)
+    expect(counter.labels().value).toBe(1)
   })
 })
 

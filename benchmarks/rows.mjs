@@ -1,0 +1,147 @@
+const PEERS = ['prom-client', '@prometheus-io/client']
+
+/**
+ * What is measured, and what it should come to. `files` are run in processes of their own; `value` is what a row reads
+ * of the answer. A goal is `times` (so many times better than the best peer), `share` (at most that part of the best
+ * peer's), or `limit` (a figure that stands without a peer).
+ */
+export function rowsFor({ quick }) {
+  const milliseconds = quick ? '150' : '500'
+  const stalled = quick ? '20000' : '100000'
+  const hotPath = (work) => ({ file: 'hot-path.mjs', args: (library) => [library, work, milliseconds] })
+  const memory = (pattern) => ({
+    file: 'memory.mjs',
+    flags: ['--expose-gc'],
+    args: (library) => [library, pattern, '20000'],
+  })
+  const stall = (...encoding) => ({
+    file: 'stall.mjs',
+    args: (library) => [library, stalled, ...encoding],
+    rounds: quick ? 1 : 3,
+    peerRounds: quick ? 0 : 1,
+  })
+  const plain = stall()
+  const gzip = { ...stall('gzip'), peerRounds: 0 }
+  const inc = hotPath('inc')
+  return [
+    { name: 'inc', work: '`inc()` on a held child', run: inc, value: 'nanoseconds', unit: 'ns', goal: { times: 50 } },
+    {
+      name: 'inc-floor',
+      work: '`inc()` on a held child, against `object.x += 1`',
+      run: inc,
+      peers: ['object'],
+      value: 'nanoseconds',
+      unit: 'ns',
+      goal: { share: 3 },
+    },
+    {
+      name: 'inc-labels',
+      work: '`inc({ three labels })`, 64 label sets in turn',
+      run: hotPath('inc-labels'),
+      value: 'nanoseconds',
+      unit: 'ns',
+      goal: { times: 8 },
+    },
+    {
+      name: 'observe',
+      work: '`observe(v)` on a held child, 11 buckets',
+      run: hotPath('observe'),
+      value: 'nanoseconds',
+      unit: 'ns',
+      goal: { times: 40 },
+    },
+    {
+      name: 'observe-labels',
+      work: '`observe({ three labels }, v)`, 64 label sets in turn',
+      run: hotPath('observe-labels'),
+      value: 'nanoseconds',
+      unit: 'ns',
+      goal: { times: 8 },
+    },
+    {
+      name: 'scrape',
+      work: 'a scrape of 10,000 histogram series, text, to bytes',
+      run: { file: 'scrape.mjs', args: (library) => [library, '10000', quick ? '500' : '1500'] },
+      value: 'megabytesPerSecond',
+      unit: 'MB/s',
+      more: true,
+      goal: { times: 12 },
+    },
+    {
+      name: 'stall',
+      work: `longest stall of the event loop in a scrape of ${thousands(stalled)} histogram series over HTTP`,
+      run: plain,
+      value: 'stallMilliseconds',
+      unit: 'ms',
+      goal: { limit: 10 },
+    },
+    {
+      name: 'stall-memory',
+      work: 'memory held in addition during that scrape (peak of the resident set)',
+      run: plain,
+      value: 'megabytes',
+      unit: 'MB',
+      goal: { limit: 16 },
+    },
+    {
+      name: 'stall-gzip',
+      work: 'longest stall in the same scrape with `Accept-Encoding: gzip`, as Prometheus sends it',
+      run: gzip,
+      value: 'stallMilliseconds',
+      unit: 'ms',
+      goal: { limit: 10 },
+    },
+    {
+      name: 'stall-gzip-memory',
+      work: 'memory held in addition during that scrape',
+      run: gzip,
+      value: 'megabytes',
+      unit: 'MB',
+      goal: { limit: 16 },
+    },
+    {
+      name: 'memory-crossed',
+      work: 'a histogram series at rest, method × route × code',
+      run: memory('crossed'),
+      value: 'bytes',
+      unit: 'B',
+      goal: { share: 1 / 2 },
+    },
+    {
+      name: 'memory-unique',
+      work: 'a histogram series at rest, first label unique',
+      run: memory('unique'),
+      value: 'bytes',
+      unit: 'B',
+      goal: { share: 1 / 2 },
+    },
+    {
+      name: 'import',
+      work: 'importing the library',
+      run: { file: 'import.mjs', args: (_library, specifier) => [specifier], rounds: quick ? 7 : 25 },
+      value: 'milliseconds',
+      unit: 'ms',
+      goal: { share: 1 / 3 },
+    },
+    {
+      name: 'express',
+      work: 'CPU time added to an Express request',
+      run: {
+        file: 'express.mjs',
+        together: ['bare', 'narthex', 'express-prom-bundle', '@promster/express'],
+        args: () => [quick ? '2' : '8'],
+      },
+      peers: ['express-prom-bundle', '@promster/express'],
+      needs: '@narthex/express',
+      // One Node says it; the peers are the same on the other.
+      mainNodeOnly: true,
+      value: 'addedMicroseconds',
+      unit: 'µs',
+      goal: { share: 1 / 4 },
+    },
+  ].map((row) => ({ peers: PEERS, ...row }))
+}
+
+function thousands(count) {
+  return Number(count).toLocaleString('en-US')
+}
