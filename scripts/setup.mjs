@@ -102,8 +102,8 @@ function environmentForPnpm() {
 
 function build() {
   const started = Date.now()
-  const code = runBin('typescript', 'tsc', ['-b'])
-  if (code !== 0) fail('the build failed.')
+  const bundle = path.join(root, 'scripts', 'bundle.mjs')
+  if (runBin('typescript', 'tsc', ['-b']) !== 0 || run(process.execPath, [bundle]) !== 0) fail('the build failed.')
   const seconds = (Date.now() - started) / 1000
   if (seconds > 2) console.log(`Built in ${seconds.toFixed(1)} s.`)
 }

@@ -22,6 +22,11 @@ export interface TableSubject {
   readonly name: string
   start(): Promise<TableApp>
   readonly cannot?: readonly Ability[]
+  /**
+   * For a subject that is no framework: the rows that make sense there.
+   * @default the whole table
+   */
+  readonly rows?: readonly RequestRow[]
   /** What is counted instead, by the name of the row: spellings of wildcards, a 405 where others have a 404. */
   readonly differs?: { readonly [row: string]: readonly Counted[] }
 }
@@ -31,7 +36,7 @@ export interface TableSubject {
  * as many observations as counts, and nothing in flight afterwards.
  */
 export function runRequestTable(subject: TableSubject): void {
-  const rows = requestTable.filter(({ needs }) => needs === undefined || subject.cannot?.includes(needs) !== true)
+  const rows = (subject.rows ?? requestTable).filter(({ needs }) => needs === undefined || subject.cannot?.includes(needs) !== true)
 
   describe(`${subject.name} counts`, () => {
     let app: TableApp

@@ -1,8 +1,11 @@
 import { MetricError, refuseUnknownOptions } from '../errors.ts'
-import type { LabelValue } from '../labels.ts'
-import { defaultRegistry, Registry } from '../registry.ts'
+import type { MetricFamily, Series } from '../family.ts'
+import { checkLabelNames, type Labels, labelsFrom, type LabelValue, labelValueOf } from '../labels.ts'
+import { isValidName } from '../names.ts'
+import { defaultRegistry, type Registry } from '../registry.ts'
 import { activeResourcesCollector } from './active-resources.ts'
-import { eventLoopLagCollector, eventLoopUtilizationCollector } from './event-loop.ts'
+import { eventLoopLagCollector } from './event-loop-lag.ts'
+import { eventLoopUtilizationCollector } from './event-loop-utilization.ts'
 import { gcCollector } from './gc.ts'
 import { heapCollector, heapSpacesCollector } from './heap.ts'
 import { processCollector } from './process.ts'
@@ -17,14 +20,17 @@ export interface DefaultMetricsOptions {
   readonly registry?: Registry
   /** @default all of them */
   readonly groups?: readonly DefaultMetricsGroup[]
-  /** Put before every name. */
+  /** Put before every name: `shop_`. */
   readonly prefix?: string
-  /** Labels that every series gets. */
+  /** Labels that every series gets beside its own. */
   readonly labels?: { readonly [name: string]: LabelValue }
-  /** Upper bounds of the garbage collection histogram, in seconds. */
+  /**
+   * Upper bounds of the garbage collection histogram, in seconds.
+   * @default [0.001, 0.01, 0.1, 1, 2, 5]
+   */
   readonly gcBuckets?: readonly number[]
   /**
-   * Milliseconds between two looks at the event loop.
+   * Milliseconds between two looks at an event loop at work.
    * @default 20
    */
   readonly eventLoopResolution?: number
@@ -37,72 +43,126 @@ export interface DefaultMetrics extends Disposable {
 }
 
 const GROUPS: Readonly<Record<DefaultMetricsGroup, (options: DefaultMetricsOptions) => readonly RuntimeCollector[]>> = {
-  process: () => [processCollector],
+  process: () => [processCollector()],
   heap: () => [heapCollector],
   heapSpaces: () => [heapSpacesCollector],
   gc: ({ gcBuckets }) => [gcCollector(gcBuckets)],
-  eventLoop: ({ eventLoopResolution = 20 }) => [eventLoopLagCollector(eventLoopResolution), eventLoopUtilizationCollector],
+  eventLoop: ({ eventLoopResolution = 20 }) => [
+    eventLoopLagCollector(eventLoopResolution),
+    eventLoopUtilizationCollector,
+  ],
   activeResources: () => [activeResourcesCollector],
   version: () => [versionCollector],
 }
 
 const OPTIONS = ['registry', 'groups', 'prefix', 'labels', 'gcBuckets', 'eventLoopResolution'] as const
+const SUBJECT = 'collectDefaultMetrics'
+/** Labels that the runtime's own series have. */
+const OWN_LABELS: ReadonlySet<string> = new Set(['kind', 'space', 'type', 'version', 'major', 'minor', 'patch', 'le'])
 
 /**
  * Exposes the process and the runtime: `process_*` as every client library has it, `nodejs_*` with the names that
- * dashboards know. Nothing of it keeps the process alive; the handle stops everything (`using` works).
+ * dashboards know (docs/runtime-metrics.md). Nothing of it keeps the process alive; the handle stops everything (`using`
+ * works). At rest it costs a wake-up twice a second.
  *
- * Throws `MetricError` for unknown options and groups, and `ERR_NARTHEX_NAME_CLASH` where the registry has them already.
+ * Throws `MetricError` for unknown options and groups, and `ERR_NARTHEX_NAME_CLASH` where the registry has them already:
+ * stop the first ones, or give the second a prefix.
  */
 export function collectDefaultMetrics(options: DefaultMetricsOptions = {}): DefaultMetrics {
-  const subject = 'collectDefaultMetrics'
-  refuseUnknownOptions(subject, undefined, options, OPTIONS)
-  const { registry = defaultRegistry, groups = Object.keys(GROUPS) as DefaultMetricsGroup[], prefix, labels } = options
-  const known = Object.keys(GROUPS)
-  const unknown = groups.find((group) => !known.includes(group))
-  if (unknown !== undefined) {
-    const rule = `to be some of ${known.join(', ')}`
-    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'groups', rule, value: unknown })
-  }
-  const { eventLoopResolution: resolution = 20 } = options
-  if (!Number.isInteger(resolution) || resolution < 1) {
-    const rule = 'to be an integer >= 1'
-    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'eventLoopResolution', rule, value: resolution })
-  }
-  const collectors = [...new Set(groups)].flatMap((group) => GROUPS[group](options))
-  const exposed = collectors.map((collector) => decorated(collector, prefix, labels))
+  const {
+    registry = defaultRegistry,
+    groups = Object.keys(GROUPS) as DefaultMetricsGroup[],
+    prefix = '',
+  } = checked(options)
+  const labels = checkedLabels(options.labels)
+  const started: RuntimeCollector[] = []
   const stop = (): void => {
-    for (const collector of exposed) registry.unregister(collector)
-    for (const collector of collectors) collector.stop?.()
+    for (const collector of started.splice(0)) {
+      registry.unregister(collector)
+      collector.stop?.()
+    }
   }
   try {
-    for (const collector of exposed) registry.register(collector)
+    for (const group of new Set(groups)) {
+      for (const collector of GROUPS[group](options)) {
+        const exposed = decorated(collector, prefix, labels)
+        started.push(exposed)
+        registry.register(exposed)
+      }
+    }
   } catch (error) {
     stop()
-    throw error
+    throw isClash(error) ? clashOf(error) : error
   }
   return { stop, [Symbol.dispose]: stop }
 }
 
-/**
- * A collector of this call's own, so that stopping it leaves another call's alone. A registry within the registry adds
- * prefix and labels the way registries do.
- */
-function decorated(
-  collector: RuntimeCollector,
-  prefix: string | undefined,
-  labels: DefaultMetricsOptions['labels'],
-): RuntimeCollector {
-  if (prefix === undefined && labels === undefined) return { ...collector }
-  const inner = new Registry({ prefix, labels })
-  inner.register(collector)
+function isClash(error: unknown): error is MetricError {
+  return error instanceof MetricError && error.code === 'ERR_NARTHEX_NAME_CLASH'
+}
+
+function clashOf({ code, metric, existing }: MetricError): MetricError {
+  const rule = `to have no \`${metric}\` yet: stop the metrics that were started before, or choose a \`prefix\``
+  return new MetricError(code, { subject: SUBJECT, metric, argument: 'registry', rule, existing })
+}
+
+function checked(options: DefaultMetricsOptions): DefaultMetricsOptions {
+  const refuse = (argument: string, rule: string, value: unknown): never => {
+    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: SUBJECT, argument, rule, value })
+  }
+  if (typeof options !== 'object' || options === null) return refuse('options', 'to be an object', options)
+  refuseUnknownOptions(SUBJECT, undefined, options, OPTIONS)
+  const { registry, groups = [], prefix = '', eventLoopResolution: resolution = 20 } = options
+  if (registry !== undefined && typeof registry?.register !== 'function')
+    refuse('registry', 'to be a Registry', registry)
+  const rule = `to be an array of ${Object.keys(GROUPS).join(', ')}`
+  if (!Array.isArray(groups)) refuse('groups', rule, groups)
+  for (const group of groups) if (!Object.hasOwn(GROUPS, group)) refuse('groups', rule, group)
+  if (prefix !== '' && !isValidName(prefix)) refuse('prefix', 'to be a well-formed string', prefix)
+  if (!Number.isInteger(resolution) || resolution < 1 || resolution > 60_000) {
+    refuse('eventLoopResolution', 'to be an integer from 1 to 60000', resolution)
+  }
+  return options
+}
+
+function checkedLabels(labels: DefaultMetricsOptions['labels'] = {}): Labels {
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
+    const rule = 'to be an object of labels'
+    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: SUBJECT, argument: 'labels', rule, value: labels })
+  }
+  const names = checkLabelNames(Object.keys(labels), 'registry', SUBJECT, undefined, 'labels')
+  const clash = names.find((name) => OWN_LABELS.has(name))
+  if (clash !== undefined) {
+    const rule = `to leave \`${clash}\` to the metrics themselves`
+    throw new MetricError('ERR_NARTHEX_INVALID_LABEL_NAME', {
+      subject: SUBJECT,
+      argument: 'labels',
+      rule,
+      value: clash,
+    })
+  }
+  const values = names.map((name) => labelValueOf(labels[name], name, SUBJECT))
+  return labelsFrom(names, values)
+}
+
+/** A collector of this call's own, so that stopping it leaves another call's alone, with prefix and labels. */
+function decorated(collector: RuntimeCollector, prefix: string, labels: Labels): RuntimeCollector {
+  const { name, stop } = collector
+  if (prefix === '' && Object.keys(labels).length === 0) return { ...collector }
+  const expose = (family: MetricFamily): MetricFamily =>
+    ({ ...family, name: prefix + family.name, series: labelled(family, labels) }) as MetricFamily
   return {
-    name: collector.name,
-    describe: () => collector.describe().map((family) => ({ ...family, name: (prefix ?? '') + family.name })),
-    async collect() {
-      const families = []
-      for await (const family of inner.gather()) families.push(family)
-      return families
+    name,
+    stop,
+    describe: () => collector.describe().map((family) => ({ ...family, name: prefix + family.name })),
+    collect: async () => (await collector.collect()).map(expose),
+  }
+}
+
+function labelled({ series }: MetricFamily, labels: Labels): Iterable<Series> {
+  return {
+    *[Symbol.iterator](): Generator<Series> {
+      for (const one of series) yield { ...one, labels: { ...labels, ...one.labels } }
     },
   }
 }

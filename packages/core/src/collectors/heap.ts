@@ -17,7 +17,11 @@ export const heapCollector: RuntimeCollector = {
   collect() {
     const { heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage()
     return [
-      new GaugeMetricFamily({ name: 'nodejs_heap_size_total_bytes', help: 'Heap reserved, in bytes.', value: heapTotal }),
+      new GaugeMetricFamily({
+        name: 'nodejs_heap_size_total_bytes',
+        help: 'Heap reserved, in bytes.',
+        value: heapTotal,
+      }),
       new GaugeMetricFamily({ name: 'nodejs_heap_size_used_bytes', help: 'Heap in use, in bytes.', value: heapUsed }),
       new GaugeMetricFamily({
         name: 'nodejs_external_memory_bytes',

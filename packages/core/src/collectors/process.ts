@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import type { FamilyDescription } from '../collector.ts'
 import type { MetricFamily } from '../family.ts'
@@ -21,41 +21,68 @@ const FAMILIES: readonly FamilyDescription[] = [
 
 /**
  * The `process_*` metrics that every client library has (prometheus/docs, "Writing client libraries"). What a system
- * cannot tell is left out, never guessed: only Linux has `/proc`.
+ * cannot tell is left out, never guessed: only Linux has `/proc`. Its files are read while the event loop waits, some
+ * tenths of a millisecond.
  */
-export const processCollector: RuntimeCollector = {
-  name: 'process',
-  describe: () => FAMILIES,
-  async collect() {
-    const { user, system } = process.cpuUsage()
-    const families: MetricFamily[] = [
-      counter('process_cpu_seconds', 'User and system CPU time spent, in seconds.', (user + system) / 1e6),
-      counter('process_cpu_user_seconds', 'User CPU time spent, in seconds.', user / 1e6),
-      counter('process_cpu_system_seconds', 'System CPU time spent, in seconds.', system / 1e6),
-      gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', startTime()),
-      gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss()),
-    ]
-    if (process.platform === 'linux') families.push(...(await linuxFamilies()))
-    return families
-  },
+export function processCollector(): RuntimeCollector {
+  const linux = process.platform === 'linux' ? new LinuxProcess() : undefined
+  return {
+    name: 'process',
+    describe: () => FAMILIES,
+    async collect() {
+      const { user, system } = process.cpuUsage()
+      return [
+        counter('process_cpu_seconds', 'User and system CPU time spent, in seconds.', (user + system) / 1e6),
+        counter('process_cpu_user_seconds', 'User CPU time spent, in seconds.', user / 1e6),
+        counter('process_cpu_system_seconds', 'System CPU time spent, in seconds.', system / 1e6),
+        gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', startTime()),
+        ...(linux === undefined ? [residentMemory(process.memoryUsage.rss())] : await linux.families()),
+      ]
+    },
+  }
 }
 
 function startTime(): number {
   return Math.round(performance.timeOrigin) / 1000
 }
 
-async function linuxFamilies(): Promise<MetricFamily[]> {
-  const status = read('/proc/self/status')
-  const limits = read('/proc/self/limits')
-  const found: [name: string, help: string, value: number | undefined][] = [
-    ['process_virtual_memory_bytes', 'Virtual memory size in bytes.', kibibytes(status, 'VmSize')],
-    ['process_virtual_memory_max_bytes', 'Limit of virtual memory in bytes.', softLimit(limits, 'Max address space')],
-    ['process_heap_bytes', 'Process heap size in bytes.', kibibytes(status, 'VmData')],
-    ['process_threads', 'Operating system threads of the process.', field(status, /^Threads:\s+(\d+)/m)],
-    ['process_open_fds', 'Open file descriptors.', await openFileDescriptors()],
-    ['process_max_fds', 'Limit of open file descriptors.', softLimit(limits, 'Max open files')],
-  ]
-  return found.flatMap(([name, help, value]) => (value === undefined ? [] : [gauge(name, help, value)]))
+/** What `/proc/self` tells. */
+class LinuxProcess {
+  readonly #buffer = Buffer.alloc(8192)
+  /** Read once: Node does not change its limits. */
+  #limits: string | undefined
+
+  async families(): Promise<MetricFamily[]> {
+    const status = this.#read('/proc/self/status')
+    const limits = (this.#limits ??= this.#read('/proc/self/limits'))
+    const resident = residentMemory(kibibytes(status, 'VmRSS') ?? process.memoryUsage.rss())
+    const found: [name: string, help: string, value: number | undefined][] = [
+      ['process_virtual_memory_bytes', 'Virtual memory size in bytes.', kibibytes(status, 'VmSize')],
+      ['process_virtual_memory_max_bytes', 'Limit of virtual memory in bytes.', softLimit(limits, 'Max address space')],
+      ['process_heap_bytes', 'Process heap size in bytes.', kibibytes(status, 'VmData')],
+      ['process_threads', 'Operating system threads of the process.', numberAfter(status, '\nThreads:')],
+      ['process_open_fds', 'Open file descriptors.', await openFileDescriptors()],
+      ['process_max_fds', 'Limit of open file descriptors.', softLimit(limits, 'Max open files')],
+    ]
+    return [
+      resident,
+      ...found.flatMap(([name, help, value]) => (value === undefined ? [] : [gauge(name, help, value)])),
+    ]
+  }
+
+  /** The kernel makes these files as they are read: there is no disk to wait for. One read has all of them. */
+  #read(path: string): string {
+    try {
+      const file = openSync(path, 'r')
+      try {
+        return this.#buffer.toString('latin1', 0, readSync(file, this.#buffer))
+      } finally {
+        closeSync(file)
+      }
+    } catch {
+      return ''
+    }
+  }
 }
 
 /** Linux 6.2 and newer tell the number as the folder's size; reading the folder of many is worth a thread. */
@@ -69,28 +96,24 @@ async function openFileDescriptors(): Promise<number | undefined> {
   }
 }
 
-/** The kernel makes these files as they are read: there is no disk to wait for. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
 function kibibytes(status: string, name: string): number | undefined {
-  const value = field(status, new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))
+  const value = numberAfter(status, `\n${name}:`)
   return value === undefined ? undefined : value * 1024
 }
 
 /** Without a limit there is no number to tell. */
 function softLimit(limits: string, name: string): number | undefined {
-  return field(limits, new RegExp(`^${name}\\s+(\\d+)`, 'm'))
+  return numberAfter(limits, `\n${name} `)
 }
 
-function field(text: string, pattern: RegExp): number | undefined {
-  const match = pattern.exec(text)
-  return match === null ? undefined : Number(match[1])
+function numberAfter(text: string, key: string): number | undefined {
+  const at = text.indexOf(key)
+  const value = at < 0 ? Number.NaN : Number.parseInt(text.slice(at + key.length, at + key.length + 32), 10)
+  return Number.isNaN(value) ? undefined : value
+}
+
+function residentMemory(bytes: number): MetricFamily {
+  return gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', bytes)
 }
 
 function counter(name: string, help: string, value: number): MetricFamily {

@@ -1,5 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { monotonicSeconds } from '../clock.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
@@ -8,6 +8,8 @@ export interface FrameworkView<Request> {
   route(request: Request, response: ServerResponse): string | undefined
   /** The answer has begun: whoever has the request now has answered it. */
   headersSent?(request: Request): void
+  /** All that is asked has been asked. */
+  settled?(request: Request): void
   /** The path parameters that the route found. */
   params?(request: Request): { readonly [name: string]: unknown } | undefined
   /** Whether the route asks not to be recorded. */
@@ -27,23 +29,42 @@ type AnyExchange = Exchange<unknown>
 /** Shared by all copies of the package: a response is wrapped and counted once, whichever copy is asked. */
 const KEY = Symbol.for('@narthex/core/http/exchanges/v1')
 
+/**
+ * Where exchanges are found by their response. A response that is as Node has made it has its exchange as a property.
+ * Express gives every response another prototype, and with it a hidden class of its own, on which a new property costs ten
+ * times what an entry here does; for the same reason as little as possible is read from requests and responses.
+ */
 interface Shared {
-  /**
-   * Not a property of the response: Express gives every response a prototype of its application, which leaves it with a
-   * hidden class of its own, and then a property costs ten times what an entry here does.
-   */
-  readonly exchanges: WeakMap<ServerResponse, AnyExchange>
-  /** Prototypes whose `writeHead` tells of headers. */
+  /** Of servers of Node, taken out where they end: a WeakMap would cost 7% of a request, most of it in the collector. */
+  readonly open: Map<ServerResponse, AnyExchange>
+  /** Of whoever plays a server, and may never tell of an end. */
+  readonly others: WeakMap<ServerResponse, AnyExchange>
+  hasOthers: boolean
+  /** Objects whose own `writeHead` tells of headers. */
   readonly telling: WeakSet<object>
+  /** The prototype of the last response, which has such a `writeHead` or inherits it. */
+  lastTelling: object | undefined
+  isListening: boolean
   /** Whether Node has been heard to tell of finished responses. */
   isTold: boolean
 }
 
-const shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= startSharing())
+const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
+  open: new Map(),
+  others: new WeakMap(),
+  hasOthers: false,
+  telling: new WeakSet(),
+  lastTelling: undefined,
+  isListening: false,
+  isTold: false,
+})
 
 /** A connection of HTTP/1, with its exchanges that have not ended. */
 interface Connection {
   readonly server?: object
+  readonly destroyed?: boolean
+  /** The response whose turn it is. Node's own affair: where it is missing, more is looked at. */
+  readonly _httpMessage?: unknown
   once?(event: 'close', listener: (this: Connection) => void): void
   [KEY]?: { first: AnyExchange | undefined }
 }
@@ -66,7 +87,8 @@ export class Exchange<Request> {
   view: FrameworkView<Request> | undefined
   /** Held from beginning to end: a gauge that was reset in between is not taken below zero. */
   inFlight: { inc(): void; dec(): void } | undefined = undefined
-  areHeadersSent = false
+  /** As it was sent; zero before that. */
+  status = 0
   /** When the headers were sent; only kept where somebody asks. */
   headersAt = 0
   isStream = false
@@ -99,20 +121,34 @@ export class Exchange<Request> {
     this.raw = raw
     this.response = response
     this.method = method
-    this.next = shared.exchanges.get(response)
-    shared.exchanges.set(response, this as unknown as AnyExchange)
-    if (this.next !== undefined) return
-    if (!shared.telling.has(Object.getPrototypeOf(response) as object)) tellOfHeaders(response)
-    this.#awaitEnd(raw.socket as Connection | null, response)
+    this.next = exchangeOf(response)
+    if (this.next !== undefined) {
+      keepExchange(response, this as unknown as AnyExchange, shared.open.has(response))
+      return
+    }
+    const connection = raw.socket as Connection | null
+    const hasTurn = connection?._httpMessage === response && connection.destroyed === false
+    if (!hasTurn && isOver(raw, response)) {
+      this.isSettled = true
+      // A response that has ended was told of before, if at all, and may be forgotten since.
+      if (response.writableEnded && !isAsMade(response)) return
+      keepExchange(response, this as unknown as AnyExchange, false)
+      listener.settled(this, response, response.writableEnded)
+      return
+    }
+    if (!shared.isListening) listen()
+    if (Object.getPrototypeOf(response) !== shared.lastTelling) tellOfHeaders(response)
+    keepExchange(response, this as unknown as AnyExchange, this.#awaitEnd(connection, response))
   }
 
-  #awaitEnd(connection: Connection | null, response: ServerResponse): void {
+  /** True where the end of the connection would be noticed too. */
+  #awaitEnd(connection: Connection | null, response: ServerResponse): boolean {
     let open = connection?.[KEY]
     if (open === undefined) {
       if (typeof connection?.server !== 'object' || this.raw.httpVersionMajor !== 1) {
         response.on('finish', onEnd)
         response.on('close', onEnd)
-        return
+        return false
       }
       open = connection[KEY] = { first: undefined }
       connection.once?.('close', onConnectionEnd)
@@ -122,18 +158,50 @@ export class Exchange<Request> {
     this.after = open.first
     if (open.first !== undefined) open.first.before = this as unknown as AnyExchange
     open.first = this as unknown as AnyExchange
+    return true
   }
 
   /** The exchange of `owner` that follows a response already. */
   static of(response: ServerResponse, owner: object): AnyExchange | undefined {
-    let exchange = shared.exchanges.get(response)
+    let exchange = exchangeOf(response)
     while (exchange !== undefined && exchange.owner !== owner) exchange = exchange.next
     return exchange
   }
 }
 
+type Followed = ServerResponse & { [KEY]?: AnyExchange }
+
+function isAsMade(response: ServerResponse): boolean {
+  return Object.getPrototypeOf(response) === ServerResponse.prototype
+}
+
+function exchangeOf(response: ServerResponse): AnyExchange | undefined {
+  if (isAsMade(response)) return (response as Followed)[KEY]
+  const exchange = shared.open.get(response)
+  return exchange === undefined && shared.hasOthers ? shared.others.get(response) : exchange
+}
+
+function keepExchange(response: ServerResponse, exchange: AnyExchange, isOpen: boolean): void {
+  if (isAsMade(response)) (response as Followed)[KEY] = exchange
+  else if (isOpen) shared.open.set(response, exchange)
+  else {
+    shared.hasOthers = true
+    shared.others.set(response, exchange)
+  }
+}
+
+/** Whether the end was there first, as where a client leaves while a guard thinks: nobody tells of it again. */
+function isOver(raw: IncomingMessage, response: ServerResponse): boolean {
+  if (raw.httpVersionMajor !== 1) return (response as { stream?: { destroyed?: boolean } }).stream?.destroyed === true
+  return response.closed || raw.socket?.destroyed === true
+}
+
 function settle(response: ServerResponse, isComplete: boolean): void {
-  for (let exchange = shared.exchanges.get(response); exchange !== undefined; exchange = exchange.next) {
+  let exchange = exchangeOf(response)
+  if (exchange === undefined) return
+  // Whoever comes to a response that nobody waited for must see that it was told of.
+  if (shared.open.delete(response) && !isComplete) keepExchange(response, exchange, false)
+  for (; exchange !== undefined; exchange = exchange.next) {
     if (exchange.isSettled) continue
     exchange.isSettled = true
     leaveConnection(exchange)
@@ -148,6 +216,9 @@ function leaveConnection(exchange: AnyExchange): void {
   if (before !== undefined) before.after = after
   else open.first = after
   if (after !== undefined) after.before = before
+  // One that has grown old would keep its neighbours, and these theirs, until the next full collection.
+  exchange.before = undefined
+  exchange.after = undefined
 }
 
 /** An HTTP/2 stream that is cancelled emits `finish` too. */
@@ -156,17 +227,17 @@ function onEnd(this: ServerResponse): void {
 }
 
 function onConnectionEnd(this: Connection): void {
-  const open = this[KEY]
-  while (open?.first !== undefined) settle(open.first.response, open.first.response.writableEnded)
+  for (let first = this[KEY]?.first; first !== undefined; first = this[KEY]?.first) {
+    settle(first.response, first.response.writableEnded)
+  }
 }
 
-function startSharing(): Shared {
-  const sharing: Shared = { exchanges: new WeakMap(), telling: new WeakSet(), isTold: false }
+function listen(): void {
+  shared.isListening = true
   subscribe('http.server.response.finish', (message) => {
-    sharing.isTold = true
+    shared.isTold = true
     settle((message as { response: ServerResponse }).response, true)
   })
-  return sharing
 }
 
 type WriteHead = (this: ServerResponse, status?: unknown, reason?: unknown, headers?: unknown) => ServerResponse
@@ -179,18 +250,21 @@ function tellOfHeaders(response: ServerResponse): void {
   const prototype = Object.getPrototypeOf(response) as object
   let owner: object | null = prototype
   while (owner !== null && !Object.hasOwn(owner, 'writeHead')) owner = Object.getPrototypeOf(owner) as object | null
-  const inherited = owner !== null && !shared.telling.has(owner)
-  if (owner !== null) shared.telling.add(prototype).add(owner)
-  if (!inherited && owner !== null) return
+  const isTelling = owner !== null && shared.telling.has(owner)
+  if (owner !== null) {
+    shared.telling.add(owner)
+    shared.lastTelling = prototype
+  }
+  if (isTelling) return
   const target = (owner ?? response) as { writeHead: WriteHead }
   const original = target.writeHead
   target.writeHead = function writeHead(status, reason, headers) {
     const result = original.call(this, status, reason, headers)
-    let exchange = shared.exchanges.get(this)
-    if (exchange === undefined || exchange.areHeadersSent) return result
+    let exchange = exchangeOf(this)
+    if (exchange === undefined || exchange.status !== 0) return result
     const contentType = contentTypeOf(this, headers ?? reason)
     for (; exchange !== undefined; exchange = exchange.next) {
-      exchange.areHeadersSent = true
+      exchange.status = typeof status === 'number' ? status : this.statusCode
       exchange.listener.headersSent(exchange, contentType)
     }
     return result
@@ -201,6 +275,9 @@ function tellOfHeaders(response: ServerResponse): void {
 function contentTypeOf(response: ServerResponse, given: unknown): string {
   const set = response.getHeader('content-type')
   if (set !== undefined || typeof given !== 'object' || given === null) return String(set ?? '')
+  // As Fastify spells it.
+  const direct = (given as { 'content-type'?: unknown })['content-type']
+  if (direct !== undefined) return String(direct)
   const entries = Array.isArray(given) ? pairsOf(given as unknown[]) : Object.entries(given)
   for (const [name, value] of entries) if (String(name).toLowerCase() === 'content-type') return String(value)
   return ''

@@ -176,6 +176,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     }
     const method = knownMethod(raw.method)
     const exchange = new Exchange(this.registry, this, view, request, raw, response, method)
+    if (exchange.isSettled) return
     exchange.inFlight = this.#inFlightOf(exchange)
     exchange.inFlight.inc()
     if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
@@ -202,6 +203,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       // Whatever it was, the application's answer is out and must not suffer from it.
       this.#hookFailed('record')
     }
+    exchange.view?.settled?.(exchange.request)
   }
 
   #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
@@ -210,7 +212,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     if (exchange.view?.skips?.(exchange.request) === true) return
     const labels = this.#labelsOf(exchange, response, isComplete)
     const exemplar = this.#exemplarOf(exchange)
-    this.#requests?.labels(...labels).inc(1, exemplar)
+    this.#requests?.labels(...labels).inc(undefined, exemplar)
     // The length of a stream is no latency: what its client waited for was the headers.
     const latency = exchange.isStream ? exchange.headersAt - exchange.start : seconds
     this.#duration.labels(...labels).observe(latency, exemplar)
@@ -221,7 +223,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   }
 
   #labelsOf(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): LabelValue[] {
-    const status = isComplete ? response.statusCode : 499
+    const status = isComplete ? exchange.status || response.statusCode : 499
     const code = this.#options.groupStatusCodes === true ? `${Math.floor(status / 100)}xx` : String(status)
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
     const labels: LabelValue[] = [exchange.method, route, code]

@@ -1,0 +1,221 @@
+import { monotonicSeconds } from '../clock.ts'
+import type { Collector, CollectorHost } from '../collector.ts'
+import { describeValue, MetricError, refuseUnknownOptions } from '../errors.ts'
+import type { MetricFamily } from '../family.ts'
+import { GaugeMetricFamily } from '../metric-families.ts'
+import { isValidName } from '../names.ts'
+import { emitWarning } from '../warning.ts'
+import { type CollectContext, type ExporterCollector, type Outcome, TimedCollector } from './timed-collector.ts'
+
+export interface ExporterOptions {
+  /** What is exported: `mysql`. The exporter's own metrics begin with it: `mysql_up`. */
+  readonly name: string
+  readonly collectors: readonly ExporterCollector[]
+  /**
+   * Looks whether what is exported is there at all, before the collectors run: a ping. Where it throws, rejects or
+   * gives `false`, `<name>_up` is 0 and no collector runs.
+   * @default it is there as long as one collector succeeds
+   */
+  readonly check?: (context: CollectContext) => unknown
+  /**
+   * Milliseconds that a scrape may take; collectors that are late by then have failed. Less than the registry's
+   * `collectTimeout` and the `scrape_timeout` of Prometheus: over those, the exporter would say nothing at all.
+   * @default 4_000
+   */
+  readonly timeout?: number
+  /**
+   * Milliseconds from one run of a collector to the next, for those that say nothing else, and for `check`. Scrapes in
+   * between get what the last run brought: two Prometheus servers do not double the queries.
+   * @default 0
+   */
+  readonly minInterval?: number
+  /**
+   * How many collectors may run at once.
+   * @default 4
+   */
+  readonly concurrency?: number
+  /**
+   * Called for each failed run, with `check` as the collector where that failed.
+   * @default a warning of the process when a collector begins to fail
+   */
+  readonly onError?: (error: unknown, collector: string) => void
+}
+
+const OPTIONS = ['name', 'collectors', 'check', 'timeout', 'minInterval', 'concurrency', 'onError'] as const
+/** How failures of `check` are told. */
+const CHECK = 'check'
+
+/**
+ * Everything that one thing has to tell, as one collector: `registry.register(new Exporter({ name: 'mysql', … }))`.
+ * Its collectors run side by side, each with a time-out; one that fails costs its own families. Beside what they bring,
+ * the page has `<name>_up`, `<name>_collector_success` and `<name>_collector_duration_seconds`, the latter two with the
+ * label `collector`. Scrapes at the same time share one round of runs, from whichever registry they come.
+ *
+ * Throws `MetricError` for wrong options; `collect` never rejects.
+ */
+export class Exporter implements Collector {
+  readonly name: string
+  readonly #collectors: readonly TimedCollector[]
+  readonly #check: TimedCollector | undefined
+  readonly #timeout: number
+  readonly #concurrency: number
+  readonly #onError: ExporterOptions['onError']
+  readonly #hosts = new Set<CollectorHost>()
+  /** Collectors that have failed since they last succeeded. */
+  readonly #failing = new Set<string>()
+  #round: Promise<MetricFamily[]> | undefined = undefined
+
+  constructor(options: ExporterOptions) {
+    checkOptions(options)
+    const { name, collectors, check, timeout = 4_000, minInterval = 0, concurrency = 4, onError } = options
+    this.name = name
+    this.#timeout = timeout
+    this.#concurrency = concurrency
+    this.#onError = onError
+    const failed = (error: unknown, collector: string): void => this.#failed(error, collector)
+    this.#collectors = collectors.map(
+      (one) => new TimedCollector(one, one.timeout ?? Infinity, one.minInterval ?? minInterval, failed),
+    )
+    if (check !== undefined) {
+      this.#check = new TimedCollector({ name: CHECK, collect: collectionOf(check) }, Infinity, minInterval, failed)
+    }
+  }
+
+  registered(host: CollectorHost): void {
+    this.#hosts.add(host)
+  }
+
+  unregistered(host: CollectorHost): void {
+    this.#hosts.delete(host)
+  }
+
+  /** Ends within `timeout`. */
+  collect(): Promise<MetricFamily[]> {
+    this.#round ??= this.#newRound().finally(() => {
+      this.#round = undefined
+    })
+    return this.#round
+  }
+
+  async #newRound(): Promise<MetricFamily[]> {
+    const deadline = monotonicSeconds() + this.#timeout / 1_000
+    const check = await this.#check?.run(deadline)
+    if (check?.success === false) return this.#page(false, new Map())
+    this.#failing.delete(CHECK)
+    const outcomes = new Map<TimedCollector, Outcome>()
+    // Who waited longest comes first, so that no collector always finds the time used up by others.
+    const queue = this.#collectors.toSorted((a, b) => a.lastStart - b.lastStart).values()
+    const work = async (): Promise<void> => {
+      for (const collector of queue) {
+        const outcome = await collector.run(deadline)
+        if (outcome.success) this.#failing.delete(collector.name)
+        outcomes.set(collector, outcome)
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(this.#concurrency, this.#collectors.length) }, work))
+    const up = check !== undefined || [...outcomes.values()].some(({ success }) => success)
+    return this.#page(up, outcomes)
+  }
+
+  #page(isUp: boolean, outcomes: ReadonlyMap<TimedCollector, Outcome>): MetricFamily[] {
+    const { name } = this
+    const labelNames = ['collector']
+    const up = new GaugeMetricFamily({
+      name: `${name}_up`,
+      help: `Whether ${name} could be read.`,
+      value: Number(isUp),
+    })
+    const success = new GaugeMetricFamily({
+      name: `${name}_collector_success`,
+      help: 'Whether the last run of a collector succeeded.',
+      labelNames,
+    })
+    const duration = new GaugeMetricFamily({
+      name: `${name}_collector_duration_seconds`,
+      help: 'Time that the last run of a collector took.',
+      labelNames,
+    })
+    for (const collector of this.#collectors) {
+      const outcome = outcomes.get(collector)
+      success.add([collector.name], Number(outcome?.success ?? false))
+      if (outcome?.seconds !== undefined) duration.add([collector.name], outcome.seconds)
+    }
+    const own: MetricFamily[] = [up, success, duration].filter(({ series }) => series.length > 0)
+    return [...own, ...this.#collectors.flatMap((collector) => outcomes.get(collector)?.families ?? [])]
+  }
+
+  #failed(error: unknown, collector: string): void {
+    for (const host of this.#hosts) host.countLoss('collector_errors', `${this.name}/${collector}`)
+    const wasFailing = this.#failing.has(collector)
+    this.#failing.add(collector)
+    if (this.#onError === undefined) {
+      if (!wasFailing) emitWarning(`${describe(this.name, collector)}: ${reasonOf(error)}`, 'NARTHEX_COLLECTOR_ERROR')
+      return
+    }
+    try {
+      this.#onError(error, collector)
+    } catch {
+      for (const host of this.#hosts) host.countLoss('hook_errors', 'onError')
+    }
+  }
+}
+
+function collectionOf(check: (context: CollectContext) => unknown): ExporterCollector['collect'] {
+  return async (context) => {
+    if ((await check(context)) === false) throw new Error('it gave `false`')
+    return []
+  }
+}
+
+function describe(exporter: string, collector: string): string {
+  return collector === CHECK
+    ? `\`${exporter}\` is not there`
+    : `Collector \`${collector}\` of \`${exporter}\` has failed`
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error) return error.message === '' ? error.name : error.message
+  return typeof error === 'string' ? error : describeValue(error)
+}
+
+function checkOptions(options: ExporterOptions): void {
+  const subject = 'Exporter'
+  const refuse = (argument: string, rule: string, value: unknown): never => {
+    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument, rule, value })
+  }
+  const checkTime = (argument: string, value: unknown, least: string): void => {
+    if (value === undefined) return
+    const isEnough = typeof value === 'number' && (least === '> 0' ? value > 0 : value >= 0)
+    if (!isEnough) refuse(argument, `to be a number of milliseconds ${least}`, value)
+  }
+  if (typeof options !== 'object' || options === null) refuse('options', 'to be an object', options)
+  refuseUnknownOptions(subject, undefined, options, OPTIONS)
+  const { name, collectors, check, timeout, minInterval, concurrency = 4, onError } = options
+  if (!isValidName(name)) refuse('name', 'to be a non-empty, well-formed string', name)
+  checkTime('timeout', timeout, '> 0')
+  if (timeout !== undefined && timeout > LONGEST) refuse('timeout', `to be at most ${LONGEST}`, timeout)
+  checkTime('minInterval', minInterval, '>= 0')
+  if (!(Number.isInteger(concurrency) && concurrency > 0) && concurrency !== Infinity) {
+    refuse('concurrency', 'to be an integer > 0', concurrency)
+  }
+  for (const [argument, value] of Object.entries({ check, onError })) {
+    if (value !== undefined && typeof value !== 'function') refuse(argument, 'to be a function', value)
+  }
+  if (!Array.isArray(collectors) || collectors.length === 0) {
+    refuse('collectors', 'to be an array of at least one { name, collect }', collectors)
+  }
+  const names = new Set<string>([CHECK])
+  for (const collector of collectors) {
+    if (typeof collector?.collect !== 'function' || typeof collector.name !== 'string' || collector.name === '') {
+      refuse('collectors', 'to hold only { name, collect }', collector)
+    }
+    if (names.has(collector.name))
+      refuse('collectors', 'to hold each name once, and `check` not at all', collector.name)
+    names.add(collector.name)
+    checkTime('collectors[].timeout', collector.timeout, '> 0')
+    checkTime('collectors[].minInterval', collector.minInterval, '>= 0')
+  }
+}
+
+/** Milliseconds: a longer timer would fire at once. */
+const LONGEST = 0x7fffffff

@@ -1,0 +1,2 @@
+export { Exporter, type ExporterOptions } from './exporter.ts'
+export { type CollectContext, type ExporterCollector } from './timed-collector.ts'

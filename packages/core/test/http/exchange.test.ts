@@ -1,0 +1,72 @@
+import { createServer, request as httpRequest, Agent, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Exchange, type ExchangeListener } from '@narthex/core/http'
+import { expect, it } from 'vitest'
+
+it('adds nothing to a connection for each request, and forgets a response that has ended', async () => {
+  const ended: boolean[] = []
+  const listener: ExchangeListener<IncomingMessage> = {
+    headersSent: () => {},
+    settled: (_exchange, _response, isComplete) => void ended.push(isComplete),
+  }
+  const closeListeners: number[] = []
+  const finishListeners: number[] = []
+  const server = createServer((request, response) => {
+    const owner = {}
+    const before = response.listenerCount('finish')
+    const exchange = new Exchange(owner, listener, undefined, request, request, response, 'GET')
+    expect(Exchange.of(response, owner)).toBe(exchange)
+    expect(Exchange.of(response, {})).toBeUndefined()
+    closeListeners.push(request.socket.listenerCount('close'))
+    finishListeners.push(response.listenerCount('finish') - before)
+    response.end('ok')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  for (let round = 0; round < 20; round += 1) await get((server.address() as AddressInfo).port, agent)
+  agent.destroy()
+  await new Promise((resolve) => server.close(resolve))
+  expect(ended).toEqual(Array.from({ length: 20 }, () => true))
+  expect(new Set(closeListeners.slice(1)).size).toBe(1)
+  // Until Node has been heard once to tell of an end, the response is asked too.
+  expect(finishListeners.slice(1)).toEqual(Array.from({ length: 19 }, () => 0))
+})
+
+it('passes on what a handler gives to writeHead, and its answer', async () => {
+  const server = createServer((request, response) => {
+    new Exchange({}, { headersSent: () => {}, settled: () => {} }, undefined, request, request, response, 'GET')
+    const result = response.writeHead(202, 'Took it', { 'X-A': '1' })
+    expect(result).toBe(response)
+    expect(() => response.writeHead(200)).toThrow(/ERR_HTTP_HEADERS_SENT|after they are sent|Cannot write headers/)
+    response.end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  expect([answer.status, answer.statusText, answer.headers.get('x-a')]).toEqual([202, 'Took it', '1'])
+  server.close()
+})
+
+it('tells of headers once, and the first of two owners before or after the other alike', async () => {
+  const told: string[] = []
+  const listenerOf = (name: string): ExchangeListener<IncomingMessage> => ({
+    headersSent: (_exchange, contentType) => void told.push(`${name} headers ${contentType}`),
+    settled: () => void told.push(`${name} settled`),
+  })
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    for (const name of ['a', 'b']) new Exchange({}, listenerOf(name), undefined, request, request, response, 'GET')
+    response.setHeader('Content-Type', 'text/x')
+    response.writeProcessing()
+    response.flushHeaders()
+    response.end('body')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await get((server.address() as AddressInfo).port)
+  server.close()
+  expect(told.sort()).toEqual(['a headers text/x', 'a settled', 'b headers text/x', 'b settled'])
+})
+
+function get(port: number, agent?: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    httpRequest({ port, agent }, (response) => response.resume().on('close', resolve)).on('error', reject).end()
+  })
+}

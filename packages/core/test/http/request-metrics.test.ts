@@ -1,0 +1,211 @@
+import { EventEmitter } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createServer2 } from 'node:http2'
+import type { AddressInfo, Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MetricError, Registry } from '@narthex/core'
+import { type FrameworkView, HttpMetrics } from '@narthex/core/http'
+import { describe, expect, it } from 'vitest'
+import { countsOf, inFlight, runRequestTable, type TableApp } from '../../../../test/http-requests/run.ts'
+import { requestTable } from '../../../../test/http-requests/table.ts'
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+/** The routes of the table that tell something without a framework. */
+const answers: { readonly [route: string]: Answer } = {
+  '/plain': (_request, response) => response.end('ok'),
+  '/users/:id': (_request, response) => response.end('ok'),
+  '/hang': () => {},
+  '/upload': (request) => request.resume(),
+  '/drip': (_request, response) => response.write('drip'),
+  '/large': (_request, response) => response.end(Buffer.alloc(2 ** 25)),
+  '/timeout': (_request, response) => setTimeout(() => response.writeHead(503).end(), 10),
+  '/events': (_request, response) => response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('data: 1\n\n'),
+  '/endless-events': (_request, response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n'),
+}
+
+const view: FrameworkView<IncomingMessage> = { route: (request) => routeOf(request) }
+
+function routeOf({ url = '' }: IncomingMessage): string | undefined {
+  const route = url.startsWith('/users/') ? '/users/:id' : url
+  return route in answers ? route : undefined
+}
+
+function listenerOf(metrics: HttpMetrics): RequestListener {
+  return (request, response) => {
+    metrics.follow(view, request, request, response)
+    const route = routeOf(request)
+    if (route === undefined) response.writeHead(404).end()
+    else answers[route]?.(request, response)
+  }
+}
+
+async function start(registry: Registry, server: Server & { closeAllConnections?(): void }): Promise<TableApp> {
+  const sockets = new Set<{ destroy(): void }>()
+  server.on('connection', (socket) => void sockets.add(socket))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    registry,
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of sockets) socket.destroy()
+      }),
+  }
+}
+
+const rows = new Set([
+  'a plain route',
+  'a parameter',
+  'nothing',
+  'a method that OpenTelemetry does not list',
+  'a request that HTTP refuses',
+  'a client that leaves before the answer',
+  'a client that leaves after its upload',
+  'a client that leaves in the middle of the answer',
+  'a client that leaves after the answer was handed over',
+  'an answer by a timer',
+  'events',
+  'events that the client leaves',
+  'three requests on one connection',
+  'pipelined requests whose turn never comes',
+])
+
+runRequestTable({
+  name: 'node:http',
+  rows: requestTable.filter(({ name }) => rows.has(name)),
+  start: () => {
+    const registry = new Registry()
+    return start(registry, createServer(listenerOf(new HttpMetrics({ registry }))))
+  },
+})
+
+runRequestTable({
+  name: 'node:http2',
+  rows: requestTable.filter(({ needs }) => needs === 'http2'),
+  start: () => {
+    const registry = new Registry()
+    const listener = listenerOf(new HttpMetrics({ registry })) as unknown as Parameters<typeof createServer2>[1]
+    return start(registry, createServer2({}, listener as never))
+  },
+})
+
+describe('HttpMetrics', () => {
+  it('counts a response once for each registry, whoever asks how often', async () => {
+    const [one, two] = [new Registry(), new Registry()]
+    const metrics = [new HttpMetrics({ registry: one }), new HttpMetrics({ registry: one }), new HttpMetrics({ registry: two })]
+    const app = await start(one, createServer((request, response) => {
+      for (const each of metrics) each.follow(view, request, request, response)
+      response.end()
+    }))
+    await fetch(`http://127.0.0.1:${app.port}/plain`)
+    await settled(one)
+    expect([...(await countsOf(one))]).toEqual([['GET /plain 200', 1]])
+    expect([...(await countsOf(two))]).toEqual([['GET /plain 200', 1]])
+    await app.close()
+  })
+
+  it('takes the view of an adapter for a request that a server was following already', async () => {
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry })
+    const app = await start(registry, createServer((request, response) => {
+      metrics.follow(undefined, request, request, response)
+      metrics.follow(view, request, request, response)
+      response.end()
+    }))
+    await fetch(`http://127.0.0.1:${app.port}/users/7`)
+    await settled(registry)
+    expect([...(await countsOf(registry)).keys()]).toEqual(['GET /users/:id 200'])
+    await app.close()
+  })
+
+  it('is told by a response that no server of Node stands behind, by finish alone or by both', async () => {
+    for (const events of [['finish'], ['close'], ['finish', 'close'], ['close', 'finish']]) {
+      const registry = new Registry()
+      const response = Object.assign(new EventEmitter(), { writableEnded: true, statusCode: 201, writeHead() {}, getHeader() {} })
+      const request = { method: 'GET', url: '/plain', headers: {}, socket: null } as unknown as IncomingMessage
+      new HttpMetrics({ registry }).follow(view, request, request, response as unknown as ServerResponse)
+      expect(await inFlight(registry)).toBe(1)
+      for (const event of events) response.emit(event)
+      expect([events, ...(await countsOf(registry))]).toEqual([events, ['GET /plain 201', 1]])
+      expect(await inFlight(registry)).toBe(0)
+    }
+  })
+
+  it('is not taken below zero by a reset in between', async () => {
+    const registry = new Registry()
+    const app = await start(registry, createServer(listenerOf(new HttpMetrics({ registry }))))
+    const answer = fetch(`http://127.0.0.1:${app.port}/timeout`)
+    while ((await inFlight(registry)) === 0) await sleep(1)
+    registry.get('http_requests_in_flight')?.removeMatching({})
+    await answer
+    await sleep(10)
+    expect(await inFlight(registry)).toBe(0)
+    await app.close()
+  })
+
+  it('records a request whose hooks all throw, and counts them', async () => {
+    const registry = new Registry()
+    const fails = (): never => {
+      throw new Error('hook')
+    }
+    const metrics = new HttpMetrics({ registry, route: fails, labels: { a: fails }, exemplars: fails, ignore: fails })
+    const app = await start(registry, createServer((request, response) => {
+      expect(metrics.ignores(request.url ?? '', request)).toBe(false)
+      metrics.follow(view, request, request, response)
+      response.end()
+    }))
+    expect((await fetch(`http://127.0.0.1:${app.port}/plain`)).status).toBe(200)
+    await settled(registry)
+    expect([...(await countsOf(registry)).keys()]).toEqual(['GET /plain 200'])
+    for (const hook of ['route', 'labels', 'exemplars', 'ignore']) {
+      expect([hook, registry.getSampleValue('narthex_hook_errors_total', { hook })]).toEqual([hook, 1])
+    }
+    await app.close()
+  })
+
+  it('sees the content type of a stream however it is set', async () => {
+    const type = 'text/event-stream; charset=utf-8'
+    const ways: Answer[] = [
+      (_request, response) => response.setHeader('content-type', type),
+      (_request, response) => response.writeHead(200, { 'Content-Type': type }),
+      (_request, response) => response.writeHead(200, 'Fine', { 'CONTENT-TYPE': type }),
+      (_request, response) => response.writeHead(200, ['X-Other', '1', 'Content-Type', type] as never),
+      (_request, response) => {
+        // As on-headers and its users do.
+        const own = response.writeHead
+        response.writeHead = function (this: ServerResponse, ...args: never[]) {
+          response.setHeader('Content-Type', type)
+          return own.apply(this, args)
+        } as typeof own
+      },
+    ]
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry })
+    const app = await start(registry, createServer((request, response) => {
+      metrics.follow(view, request, request, response)
+      ways[Number(request.url?.slice(1))]?.(request, response)
+      response.end('data: 1\n\n')
+    }))
+    for (const index of ways.keys()) await fetch(`http://127.0.0.1:${app.port}/${index}`).then((answer) => answer.text())
+    await settled(registry)
+    const labels = { method: 'GET', route: '<unmatched>', code: '200' }
+    expect(registry.getSampleValue('http_stream_duration_seconds_count', labels)).toBe(ways.length)
+    expect(registry.getSampleValue('http_request_duration_seconds_count', labels)).toBe(ways.length)
+    await app.close()
+  })
+
+  it('refuses what is not an option, and does not define anything then', () => {
+    const registry = new Registry()
+    for (const options of [{ nam: 1 }, { naming: 'x' }, { labels: { a: 1 } }, { labels: 1 }, { ignore: 1 }, { route: '/' }, { sizes: 1 }, { exemplars: 1 }, { promoteParams: { a: 'b' } }, { registry: {} }]) {
+      expect(() => new HttpMetrics({ registry, ...options } as never)).toThrow(MetricError)
+    }
+    expect(registry.get('http_requests_total')).toBeUndefined()
+  })
+})
+
+async function settled(registry: Registry): Promise<void> {
+  do await sleep(5)
+  while ((await inFlight(registry)) > 0)
+}
