@@ -16,10 +16,10 @@ import type { ByteWriter } from './writer.ts'
  * (`openMetricsRule`), the sum and count of a histogram that saw negative values, an exemplar that breaks a rule, a unit
  * that the name does not end in or that its type may not have.
  */
-export const openMetricsFormat: ExpositionFormat = format('1.0.0', 'underscores', '')
+export const openMetricsFormat: ExpositionFormat = /* @__PURE__ */ format('1.0.0', 'underscores', '')
 
 /** The draft 0.0.1, for readers that ask for nothing newer: the same text under the old version. */
-export const openMetricsDraftFormat: ExpositionFormat = format('0.0.1', 'underscores', '')
+export const openMetricsDraftFormat: ExpositionFormat = /* @__PURE__ */ format('0.0.1', 'underscores', '')
 
 function format(version: string, escaping: EscapingScheme, suffix: string): ExpositionFormat {
   const dialect: TextDialect = {

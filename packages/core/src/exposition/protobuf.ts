@@ -16,7 +16,7 @@ const CONTENT_TYPE = 'application/vnd.google.protobuf; proto=io.prometheus.clien
  *
  * The length stands first, so a family is held until it is complete: 64 KiB at a time, memory of about its size.
  */
-export const protobufFormat: ExpositionFormat = format('underscores', '')
+export const protobufFormat: ExpositionFormat = /* @__PURE__ */ format('underscores', '')
 
 function format(escaping: EscapingScheme, suffix: string): ExpositionFormat {
   return {

@@ -10,8 +10,8 @@ export const VARINT = 0
 export const FIXED64 = 1
 export const BYTES = 2
 
-const scratch = new DataView(new ArrayBuffer(8))
-const scratchBytes = new Uint8Array(scratch.buffer)
+const scratch = /* @__PURE__ */ new DataView(new ArrayBuffer(8))
+const scratchBytes = /* @__PURE__ */ new Uint8Array(scratch.buffer)
 
 /** Appends a whole number from 0 to below 2 ** 64 in groups of seven bits. */
 export function writeVarint(page: ByteWriter, value: number): void {
