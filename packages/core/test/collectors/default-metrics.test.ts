@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { type MetricFamily, Registry, samplesOf } from '@narthex/core'
 import { collectDefaultMetrics, type DefaultMetrics, type DefaultMetricsOptions } from '@narthex/core/collectors'
 import { parseText } from '@narthex/core/parse'
-import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { caught } from '../caught.ts'
 import { expectPromtoolAccepts } from '../promtool.ts'
-import { buildCore, runBuilt } from '../push/built-program.ts'
+import { runBuilt } from '../push/built-program.ts'
 
 const started: DefaultMetrics[] = []
 afterEach(() => started.splice(0).forEach((metrics) => metrics.stop()))
@@ -199,8 +199,6 @@ describe('default metrics', () => {
 })
 
 describe('a program with default metrics', () => {
-  beforeAll(buildCore, 60_000)
-
   it('ends by itself while they run', async () => {
     const { code, output, errors } = await runBuilt(new URL('programs/running.mjs', import.meta.url))
     expect({ code, output, errors }).toEqual({ code: 0, output: 'running\n', errors: '' })

@@ -1,5 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { buildCore, runBuilt } from '../push/built-program.ts'
+import { describe, expect, it } from 'vitest'
+import { runBuilt } from '../push/built-program.ts'
 
 interface Blocked {
   /** Seconds that the loop was blocked in all. */
@@ -19,8 +19,6 @@ async function block(blocks: number, milliseconds: number, period: number, rest 
 }
 
 describe('event-loop lag', () => {
-  beforeAll(buildCore, 60_000)
-
   it('sums up to the time that the loop was blocked, within its resolution', async () => {
     const { blocked, grown, same } = await block(10, 200, 300)
     // A block begins somewhere between two looks; on a busy machine, others come late as well.

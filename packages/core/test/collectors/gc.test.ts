@@ -1,9 +1,7 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { buildCore, runBuilt } from '../push/built-program.ts'
+import { describe, expect, it } from 'vitest'
+import { runBuilt } from '../push/built-program.ts'
 
 describe('garbage collections', () => {
-  beforeAll(buildCore, 60_000)
-
   it.each<[string, string[]]>([
     ['as this Node collects', []],
     ['with a small young generation', ['--max-semi-space-size=1']],

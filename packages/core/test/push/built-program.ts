@@ -1,13 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-const core = fileURLToPath(new URL('../..', import.meta.url))
-const tsc = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url))
-
-/** Builds the package, for programs that run outside of the tests; a moment only where nothing has changed. */
-export function buildCore(): void {
-  execFileSync(process.execPath, [tsc, '-b', core], { stdio: 'inherit' })
-}
+import { buildSync } from 'esbuild'
 
 /** How a program ended. */
 export interface Ended {
@@ -17,10 +13,42 @@ export interface Ended {
   readonly errors: string
 }
 
-/** Runs a JavaScript file in a Node of its own, stopped by force after half a minute. */
-export function runBuilt(file: URL, args: readonly string[] = [], nodeFlags: readonly string[] = []): Promise<Ended> {
+/**
+ * Runs a JavaScript file in a Node of its own, stopped by force after half a minute. What it imports of this package is
+ * bundled from the sources: no build is needed, and none that runs meanwhile is in the way.
+ */
+export async function runBuilt(
+  file: URL,
+  args: readonly string[] = [],
+  nodeFlags: readonly string[] = [],
+): Promise<Ended> {
+  const folder = mkdtempSync(join(tmpdir(), 'narthex-program-'))
+  try {
+    return await run([...nodeFlags, bundled(file, folder), ...args])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The path of a program that stands alone, in a folder that its caller removes. */
+export function bundled(file: URL, folder: string): string {
+  const outfile = join(folder, 'program.mjs')
+  buildSync({
+    entryPoints: [fileURLToPath(file)],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    conditions: ['@narthex/source'],
+    logLevel: 'error',
+  })
+  return outfile
+}
+
+function run(command: readonly string[]): Promise<Ended> {
   const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env
-  const child = spawn(process.execPath, [...nodeFlags, fileURLToPath(file), ...args], {
+  const child = spawn(process.execPath, command, {
     env,
     timeout: 30_000,
     killSignal: 'SIGKILL',

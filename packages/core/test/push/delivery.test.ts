@@ -1,7 +1,7 @@
 import { Gauge, MetricError, Registry } from '@narthex/core'
 import { deleteFromGateway, pushAddToGateway, PushError, type PushOptions, pushToGateway } from '@narthex/core/push'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { buildCore, runBuilt } from './built-program.ts'
+import { describe, expect, it } from 'vitest'
+import { runBuilt } from './built-program.ts'
 import { fakeGateway, fakeListener } from './fake-gateway.ts'
 import { freePort } from './pushgateway.ts'
 
@@ -213,8 +213,6 @@ describe('wrong options', () => {
 })
 
 describe('a job', () => {
-  beforeAll(buildCore, 60_000)
-
   it.each<[string, (url: string) => string]>([
     ['does not answer', (url) => url],
     ['is not there', () => 'http://127.0.0.1:1'],

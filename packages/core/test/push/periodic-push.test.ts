@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, MetricError, Registry } from '@narthex/core'
 import { type PeriodicPushOptions, PushError, startPushing } from '@narthex/core/push'
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { caught } from '../caught.ts'
 import { requireProgram } from '../program.ts'
 import { recordWarnings } from '../warnings.ts'
-import { buildCore, runBuilt } from './built-program.ts'
+import { runBuilt } from './built-program.ts'
 import { fakeGateway } from './fake-gateway.ts'
 import { startPushgateway } from './pushgateway.ts'
 
@@ -114,8 +114,6 @@ describe('pushing again and again', () => {
 })
 
 describe('a program that pushes', () => {
-  beforeAll(buildCore, 60_000)
-
   it.each(['stop', 'nothing left to do'])('has pushed its last values when it ends by %s', async (ending) => {
     const { url, received } = await fakeGateway((response) => response.end())
     expect(await runBuilt(periodic, [url, ending])).toEqual({ code: 0, output: 'done\n', errors: '' })

@@ -13,14 +13,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { Gauge, GaugeMetricFamily, MetricError, Registry } from '@narthex/core'
 import { writeToTextfile } from '@narthex/core/push'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { expectPromtoolAccepts } from '../promtool.ts'
 import { recordWarnings } from '../warnings.ts'
-import { buildCore } from './built-program.ts'
+import { bundled } from './built-program.ts'
 
 let folder: string
 let path: string
@@ -150,10 +149,10 @@ describe('a textfile that cannot be written', () => {
   })
 
   describe.skipIf(process.platform === 'win32')('since the disk is full', () => {
-    beforeAll(buildCore, 60_000)
-
     it('stays as it was', async () => {
-      const program = fileURLToPath(new URL('programs/full-disk.mjs', import.meta.url))
+      const built = mkdtempSync(join(tmpdir(), 'narthex-program-'))
+      onTestFinished(() => rmSync(built, { recursive: true }))
+      const program = bundled(new URL('programs/full-disk.mjs', import.meta.url), built)
       // A limit of 4 KiB for files: what is written beyond it fails as it does on a full disk.
       const child = spawn('sh', ['-c', 'ulimit -f 4 && exec "$0" "$@"', process.execPath, program, path])
       let output = ''
