@@ -31,6 +31,8 @@ const refused: [file: string, specifier: string, reason: string][] = [
   ['packages/core/src/exposition/text.ts', 'node:zlib', 'A codec sees'],
   ['packages/core/src/parse/text.ts', '../metrics/counter.ts', 'A codec sees'],
   ['packages/core/src/parse/text.ts', '../exposition/text.ts', 'A codec sees'],
+  ['packages/core/src/exporter/exporter.ts', '../http/handler.ts', 'no transport'],
+  ['packages/core/src/exporter/exporter.ts', 'node:fs', 'no runtime dependency'],
   ['packages/core/src/testing/lint.ts', '../http/handler.ts', 'no transport'],
   ['packages/core/src/testing/lint.ts', 'node:fs', 'no runtime dependency'],
   ['packages/core/src/http/server.ts', 'express', 'no runtime dependency'],
@@ -43,6 +45,7 @@ const refused: [file: string, specifier: string, reason: string][] = [
   ['packages/fastify/src/index.ts', '@narthex/express', 'An adapter translates'],
   ['packages/koa/src/index.ts', 'express', 'An adapter translates'],
   ['packages/nestjs/src/index.ts', '@narthex/koa', 'The Nest module'],
+  ['packages/remote-write/src/index.ts', 'prom-client', 'Remote write speaks'],
   ['packages/core/test/gauge.test.ts', '../../../packages/core/src/registry.ts', 'reached by name'],
   ['examples/shop/main.ts', '@narthex/core/dist/index.js', 'reached by name'],
 ]

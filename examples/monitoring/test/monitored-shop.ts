@@ -74,12 +74,18 @@ async function startPrometheus(addresses: Record<string, string>, stops: (() => 
   const home = await mkdtemp(join(tmpdir(), 'monitoring-'))
   stops.push(() => rm(home, { recursive: true, force: true }))
   await cp(join(folder, 'rules'), join(home, 'rules'), { recursive: true })
-  let configuration = (await readFile(join(folder, 'prometheus.yml'), 'utf8')).replaceAll('_interval: 15s', '_interval: 1s')
+  let configuration = (await readFile(join(folder, 'prometheus.yml'), 'utf8')).replaceAll(
+    '_interval: 15s',
+    '_interval: 1s',
+  )
   for (const [example, real] of Object.entries(addresses)) configuration = configuration.replace(example, real)
   await writeFile(join(home, 'prometheus.yml'), configuration)
   const address = `127.0.0.1:${await freePort('127.0.0.1', 0, false)}`
   const flags = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=${address}`]
-  const child = spawn('prometheus', [...flags, '--log.level=error'], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn('prometheus', [...flags, '--log.level=error'], {
+    cwd: home,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   const exited = once(child, 'exit')
   stops.push(async () => {
     child.kill('SIGTERM')

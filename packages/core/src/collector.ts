@@ -3,6 +3,12 @@ import type { MetricFamily, MetricType } from './family.ts'
 /** What one collection may bring: at once, or later, or one after the other. */
 export type Collection = Iterable<MetricFamily> | AsyncIterable<MetricFamily> | Promise<Iterable<MetricFamily>>
 
+/** What a collector may want to know of the run that it is called for. */
+export interface CollectOptions {
+  /** Milliseconds after which the page goes out without its families. */
+  readonly timeout: number
+}
+
 /** The part of a family that is known before anything is collected. */
 export interface FamilyDescription {
   readonly name: string
@@ -20,7 +26,7 @@ export interface Collector {
    * Called for each scrape; scrapes at the same time share one call. Throwing, rejecting and being late cost this
    * collector's families and nothing else.
    */
-  collect(): Collection
+  collect(options?: CollectOptions): Collection
   /** Families known beforehand: lets the registry refuse a clash at registration and skip what `name[]` leaves out. */
   describe?(): Iterable<FamilyDescription>
   /** Told when a registry takes the collector in. */

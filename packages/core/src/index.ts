@@ -17,6 +17,7 @@ export { type Timer } from './timer.ts'
 export { type AnyMetric, defaultRegistry, Registry, type RegistryOptions } from './registry.ts'
 export {
   type Collection,
+  type CollectOptions,
   type Collector,
   type CollectorHost,
   type ExemplarSource,

@@ -399,7 +399,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     let run = this.#running.get(collector)
     if (run === undefined) {
       try {
-        const collection = collector.collect()
+        const collection = collector.collect({ timeout })
         // A metric without a callback has nothing to wait for and nothing to share.
         if (isMetric(collector) && Array.isArray(collection)) return collection as MetricFamily[]
         run = familiesOf(collection, !isMetric(collector))

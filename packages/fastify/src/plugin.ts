@@ -1,14 +1,13 @@
 import { type LabelValue, MetricError, type Registry } from '@narthex/core'
 import {
+  type AdapterOptions,
+  adapterParts,
   Exchange,
   type FrameworkView,
-  HTTP_METRICS_OPTIONS,
   HttpMetrics,
   type HttpMetricsOptions,
   metricsHandler,
   type MetricsHandlerOptions,
-  SCRAPE_OPTIONS,
-  type ScrapeOptions,
 } from '@narthex/core/http'
 import type {
   FastifyInstance,
@@ -24,18 +23,7 @@ import { initializeSeries } from './initial-series.ts'
 import { checkRouteMetrics, configReader, type RouteMetricsOptions, templateOf } from './route-metrics.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and what Fastify adds. */
-export interface PrometheusOptions
-  extends HttpMetricsOptions<FastifyRequest>, Omit<ScrapeOptions<FastifyRequest>, 'registry'> {
-  /**
-   * Where the page of metrics is, below the prefix of where the plugin is registered; `false` to serve it elsewhere.
-   * @default '/metrics'
-   */
-  readonly path?: string | false
-  /**
-   * Whether requests for the page of metrics are recorded too.
-   * @default false
-   */
-  readonly recordScrapes?: boolean
+export interface PrometheusOptions extends AdapterOptions<FastifyRequest> {
   /**
    * Whether the series of routes that are declared after the plugin begin at zero with the application, and not with
    * their first request: one for each method but HEAD and each status code of the route's response schema, or 200.
@@ -81,7 +69,9 @@ export const prometheus: FastifyPluginAsync<PrometheusOptions> = fp(plugin, {
 })
 
 async function plugin(fastify: FastifyInstance, options: PrometheusOptions & RegisterOptions): Promise<void> {
-  const { path, recordScrapes, initializeRoutes } = checkOptions(options)
+  const { path, recordScrapes, recorder, page: pageParts } = adapterParts('prometheus', options, OWN_OPTIONS)
+  const { initializeRoutes = false } = options
+  if (typeof initializeRoutes !== 'boolean') refuseInitializeRoutes(initializeRoutes)
   const readConfig = configReader()
   const labelNames = Object.keys(options.labels ?? {})
   const metrics = new HttpMetrics<FastifyRequest>(recorderOptions())
@@ -187,18 +177,16 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   }
 
   function pageOptions(): MetricsHandlerOptions {
-    const { authorize } = options
-    const handlerOptions = pick(options, SCRAPE_OPTIONS) as MetricsHandlerOptions
-    if (typeof authorize !== 'function') return handlerOptions
-    return { ...handlerOptions, authorize: (raw) => authorize(scrapes.get(raw) as FastifyRequest) }
+    const { authorize, ...own } = pageParts
+    if (typeof authorize !== 'function') return { ...own, authorize }
+    return { ...own, authorize: (raw) => authorize(scrapes.get(raw) as FastifyRequest) }
   }
 
   /** The options for the recorder: their functions are for Fastify's requests, and are not asked about others. */
   function recorderOptions(): HttpMetricsOptions<FastifyRequest> {
     const { labels, route, exemplars } = options
-    const own = pick(options, HTTP_METRICS_OPTIONS) as HttpMetricsOptions<FastifyRequest>
     return {
-      ...own,
+      ...recorder,
       ...(typeof route === 'function' && { route: forFastify(route) }),
       ...(typeof exemplars === 'function' && { exemplars: forFastify(exemplars) }),
       ...(isRecord(labels) && {
@@ -236,43 +224,14 @@ function pathOf(target: string): string {
   return end < 0 ? target : target.slice(0, end)
 }
 
-/** What Fastify itself takes where a plugin is registered. */
-const REGISTER_OPTIONS = new Set(['prefix', 'logLevel', 'logSerializers'])
+/** `initializeRoutes`, and what Fastify itself takes where a plugin is registered. */
+const OWN_OPTIONS = ['initializeRoutes', 'prefix', 'logLevel', 'logSerializers']
 
-function checkOptions(options: PrometheusOptions): {
-  path: string | false
-  recordScrapes: boolean
-  initializeRoutes: boolean
-} {
-  const subject = 'prometheus'
-  const own = ['path', 'recordScrapes', 'initializeRoutes']
-  const known: readonly string[] = [...own, ...new Set<string>([...HTTP_METRICS_OPTIONS, ...SCRAPE_OPTIONS])]
-  const refuse = (argument: string, rule: string, value: unknown): never => {
-    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument, rule, value })
-  }
-  for (const [argument, value] of Object.entries(options)) {
-    if (known.includes(argument) || REGISTER_OPTIONS.has(argument)) continue
-    const rule = `to be one of the options ${known.join(', ')}`
-    throw new MetricError('ERR_NARTHEX_UNKNOWN_OPTION', { subject, argument, rule, value })
-  }
-  const { path = '/metrics', recordScrapes = false, initializeRoutes = false } = options
-  if (path !== false && (typeof path !== 'string' || !path.startsWith('/'))) {
-    refuse('path', 'to be a path that starts with `/`, or false', path)
-  }
-  if (typeof recordScrapes !== 'boolean') refuse('recordScrapes', 'to be a boolean', recordScrapes)
-  if (typeof initializeRoutes !== 'boolean') refuse('initializeRoutes', 'to be a boolean', initializeRoutes)
-  return { path, recordScrapes, initializeRoutes }
+function refuseInitializeRoutes(value: unknown): never {
+  const rule = 'to be a boolean'
+  throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: 'prometheus', argument: 'initializeRoutes', rule, value })
 }
 
 function isRecord(value: unknown): value is Record<string, never> {
   return typeof value === 'object' && value !== null
-}
-
-function pick<Options extends object, Name extends keyof Options>(
-  options: Options,
-  names: readonly Name[],
-): Pick<Options, Name> {
-  return Object.fromEntries(
-    names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
-  ) as Pick<Options, Name>
 }

@@ -1,30 +1,17 @@
-import { MetricError } from '@narthex/core'
 import {
+  type AdapterOptions,
+  adapterParts,
   type FrameworkView,
-  HTTP_METRICS_OPTIONS,
   HttpMetrics,
-  type HttpMetricsOptions,
+  isTargetAt,
   metricsHandler,
-  type MetricsHandlerOptions,
-  SCRAPE_OPTIONS,
   type ScrapeOptions,
 } from '@narthex/core/http'
 import type { Context, Middleware } from 'koa'
 import { RequestTrail } from './trail.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and where the page is. */
-export interface PrometheusOptions extends HttpMetricsOptions<Context>, Omit<ScrapeOptions<Context>, 'registry'> {
-  /**
-   * Where the page of metrics is, seen from where the middleware is mounted; `false` to serve it elsewhere.
-   * @default '/metrics'
-   */
-  readonly path?: string | false
-  /**
-   * Whether requests for the page of metrics are recorded too.
-   * @default false
-   */
-  readonly recordScrapes?: boolean
-}
+export type PrometheusOptions = AdapterOptions<Context>
 
 /**
  * Middleware that records every request and answers `GET /metrics`: `app.use(prometheus())`, in front of all that is to
@@ -35,9 +22,9 @@ export interface PrometheusOptions extends HttpMetricsOptions<Context>, Omit<Scr
  * Throws `MetricError` for unknown or invalid options, and where metrics of the same names are defined otherwise.
  */
 export function prometheus(options: PrometheusOptions = {}): Middleware {
-  const { path, recordScrapes } = checkOptions(options)
-  const metrics = new HttpMetrics<Context>(pick(options, HTTP_METRICS_OPTIONS))
-  const servePage = pageOf(options)
+  const { path, recordScrapes, recorder, page } = adapterParts('prometheus', options)
+  const metrics = new HttpMetrics<Context>(recorder)
+  const servePage = pageServer(page)
   const hasIgnore = options.ignore !== undefined
 
   return function prometheus(context, next) {
@@ -56,11 +43,9 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
   }
 }
 
-/** Whether a request is for `path`. `context.path` costs a parser: it is for targets that are whole URLs. */
+/** `context.path` costs a parser: it is for targets that are whole URLs. */
 function isAt(path: string, context: Context): boolean {
-  const { url = '/' } = context.req
-  if (!url.startsWith('/')) return context.path === path
-  return url.startsWith(path) && (url.length === path.length || url[path.length] === '?')
+  return isTargetAt(path, context.req.url ?? '/') ?? context.path === path
 }
 
 const view: FrameworkView<Context> = {
@@ -69,12 +54,13 @@ const view: FrameworkView<Context> = {
 }
 
 /** Serves the page past Koa. The Promise lasts as long as the answer: what middleware outside does then is too late. */
-function pageOf(options: PrometheusOptions): (context: Context) => Promise<void> {
-  const { authorize } = options
+function pageServer(page: ScrapeOptions<Context>): (context: Context) => Promise<void> {
+  const { authorize, ...own } = page
   const contexts = new WeakMap<Context['req'], Context>()
   const serveMetrics = metricsHandler({
-    ...(pick(options, SCRAPE_OPTIONS) as MetricsHandlerOptions),
-    ...(typeof authorize === 'function' && { authorize: (request) => authorize(contexts.get(request) as Context) }),
+    ...own,
+    // What is no function goes on as it is, to be refused.
+    authorize: typeof authorize === 'function' ? (request) => authorize(contexts.get(request) as Context) : authorize,
   })
   return function servePage(context) {
     context.respond = false
@@ -82,42 +68,4 @@ function pageOf(options: PrometheusOptions): (context: Context) => Promise<void>
     serveMetrics(context.req, context.res)
     return new Promise((resolve) => context.res.once('close', resolve))
   }
-}
-
-function checkOptions(options: PrometheusOptions): { path: string | false; recordScrapes: boolean } {
-  const subject = 'prometheus'
-  const known: readonly string[] = [
-    'path',
-    'recordScrapes',
-    ...new Set<string>([...HTTP_METRICS_OPTIONS, ...SCRAPE_OPTIONS]),
-  ]
-  for (const [argument, value] of Object.entries(options)) {
-    if (known.includes(argument)) continue
-    const rule = `to be one of the options ${known.join(', ')}`
-    throw new MetricError('ERR_NARTHEX_UNKNOWN_OPTION', { subject, argument, rule, value })
-  }
-  const { path = '/metrics', recordScrapes = false } = options
-  if (path !== false && (typeof path !== 'string' || !path.startsWith('/'))) {
-    const rule = 'to be a path that starts with `/`, or false'
-    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'path', rule, value: path })
-  }
-  if (typeof recordScrapes !== 'boolean') {
-    const rule = 'to be a boolean'
-    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
-      subject,
-      argument: 'recordScrapes',
-      rule,
-      value: recordScrapes,
-    })
-  }
-  return { path, recordScrapes }
-}
-
-function pick<Options extends object, Name extends keyof Options>(
-  options: Options,
-  names: readonly Name[],
-): Pick<Options, Name> {
-  return Object.fromEntries(
-    names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
-  ) as Pick<Options, Name>
 }

@@ -1,5 +1,5 @@
 import { MetricError, type Registry } from '@narthex/core'
-import { HTTP_METRICS_OPTIONS, type HttpMetricsOptions, SCRAPE_OPTIONS, type ScrapeOptions } from '@narthex/core/http'
+import { type AdapterOptions, adapterParts } from '@narthex/core/http'
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common'
 import type { PrometheusController } from './prometheus.controller.ts'
 
@@ -13,8 +13,7 @@ export interface HttpRequest {
 }
 
 /** All that `HttpMetrics` and `metricsHandler` take, and what the module adds. */
-export interface PrometheusModuleOptions<Request = HttpRequest>
-  extends HttpMetricsOptions<Request>, Omit<ScrapeOptions<Request>, 'registry'> {
+export interface PrometheusModuleOptions<Request = HttpRequest> extends AdapterOptions<Request> {
   /**
    * Where the metrics live: those of the requests, of the providers and of the decorators.
    * @default defaultRegistry
@@ -26,11 +25,6 @@ export interface PrometheusModuleOptions<Request = HttpRequest>
    * @default '/metrics'
    */
   readonly path?: string | false
-  /**
-   * Whether requests for the page of metrics are recorded too.
-   * @default false
-   */
-  readonly recordScrapes?: boolean
   /**
    * Whether the module hooks into the server at all, to record requests and to serve the page outside of controllers.
    * @default true
@@ -79,9 +73,6 @@ export type CheckedOptions = PrometheusModuleOptions<never> & {
   readonly http: boolean
 }
 
-/** What the adapters of Express and Fastify are given. */
-const ADAPTER_OPTIONS = ['path', 'recordScrapes', ...new Set([...HTTP_METRICS_OPTIONS, ...SCRAPE_OPTIONS])] as const
-
 /** The methods of Nest's adapters that declare routes: all that decorators of Nest 12 can name. */
 export const ROUTE_METHODS =
   'all get post put delete patch options head query search propfind proppatch mkcol copy move lock unlock'.split(' ')
@@ -90,18 +81,8 @@ const SUBJECT = 'PrometheusModule'
 
 /** Throws `MetricError` for unknown options, and for those that the module reads itself; the recorder checks its own. */
 export function checkOptions(options: PrometheusModuleOptions<never> = {}): CheckedOptions {
-  if (typeof options !== 'object' || options === null) refuse('options', 'to be an object', options)
-  const known: readonly string[] = [...ADAPTER_OPTIONS, 'http']
-  for (const [name, value] of Object.entries(options)) {
-    if (known.includes(name)) continue
-    const rule = `to be one of the options ${known.join(', ')}`
-    throw new MetricError('ERR_NARTHEX_UNKNOWN_OPTION', { subject: SUBJECT, argument: name, rule, value })
-  }
-  const { path = '/metrics', recordScrapes = false, http = true, registry } = options
-  if (path !== false && (typeof path !== 'string' || !path.startsWith('/'))) {
-    refuse('path', 'to be a path that starts with `/`, or false', path)
-  }
-  if (typeof recordScrapes !== 'boolean') refuse('recordScrapes', 'to be a boolean', recordScrapes)
+  const { path, recordScrapes } = adapterParts(SUBJECT, options, ['http'])
+  const { http = true, registry } = options
   if (typeof http !== 'boolean') refuse('http', 'to be a boolean', http)
   if (registry !== undefined && typeof registry?.counter !== 'function')
     refuse('registry', 'to be a Registry', registry)
@@ -110,8 +91,8 @@ export function checkOptions(options: PrometheusModuleOptions<never> = {}): Chec
 
 /** The options for the adapter of Express or Fastify: those that were given, so that its own defaults hold for the rest. */
 export function optionsOfAdapter(options: CheckedOptions): object {
-  const given = ADAPTER_OPTIONS.filter((name) => options[name] !== undefined)
-  return Object.fromEntries(given.map((name) => [name, options[name]]))
+  const { http: _, ...given } = options
+  return given
 }
 
 /** Throws `ERR_NARTHEX_INVALID_OPTION`. */

@@ -40,13 +40,15 @@ const TURNS_OF_ONE_TASK = 8
 
 /**
  * A timer in JavaScript, because `monitorEventLoopDelay` cannot be read without loss: its histogram gives percentiles,
- * not counts at given bounds, and they are of resolution and lag together. It costs less for each look, but looks when
- * nothing happens, too. Shares of a core at rest on the machine of benchmarks/runtime-metrics.mjs, Node 20.20:
+ * not counts at given bounds, and they are of resolution and lag together. A look of it costs less, but it looks when
+ * nothing happens, too. Shares of a core at rest, each in a process of its own, Node 20.20 on two shared virtual cores:
  *
- *     monitorEventLoopDelay every 10 ms (what peers use)  0.37 to 0.53 %
- *     monitorEventLoopDelay every 20 ms                   0.20 to 0.28 %
- *     a timer in JavaScript every 20 ms                   0.47 to 0.64 %
- *     this one, 20 ms at work and 500 ms at rest          0.02 to 0.04 %
+ *     monitorEventLoopDelay every 10 ms (what peers use)  0.49 to 0.63 %
+ *     monitorEventLoopDelay every 20 ms                   0.28 to 0.41 %
+ *     a timer in JavaScript every 20 ms                   0.74 to 0.89 %
+ *     this one, 20 ms at work and 500 ms at rest          0.05 to 0.06 %
+ *
+ * benchmarks/runtime-metrics.mjs measures all default metrics so, beside a peer's.
  */
 class LoopWatch {
   readonly #resolution: number

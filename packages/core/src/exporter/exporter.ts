@@ -1,5 +1,5 @@
 import { monotonicSeconds } from '../clock.ts'
-import type { Collector, CollectorHost } from '../collector.ts'
+import type { CollectOptions, Collector, CollectorHost } from '../collector.ts'
 import { describeValue, MetricError, refuseUnknownOptions } from '../errors.ts'
 import type { MetricFamily } from '../family.ts'
 import { GaugeMetricFamily } from '../metric-families.ts'
@@ -89,16 +89,17 @@ export class Exporter implements Collector {
     this.#hosts.delete(host)
   }
 
-  /** Ends within `timeout`. */
-  collect(): Promise<MetricFamily[]> {
-    this.#round ??= this.#newRound().finally(() => {
+  /** Ends within its own time-out, or that of the page where it is shorter. */
+  collect({ timeout = Infinity }: Partial<CollectOptions> = {}): Promise<MetricFamily[]> {
+    // A tenth less than the page waits, so that what is there by then, `_up` before all, is on it.
+    this.#round ??= this.#newRound(Math.min(this.#timeout, timeout * 0.9)).finally(() => {
       this.#round = undefined
     })
     return this.#round
   }
 
-  async #newRound(): Promise<MetricFamily[]> {
-    const deadline = monotonicSeconds() + this.#timeout / 1_000
+  async #newRound(milliseconds: number): Promise<MetricFamily[]> {
+    const deadline = monotonicSeconds() + milliseconds / 1_000
     const check = await this.#check?.run(deadline)
     if (check?.success === false) return this.#page(false, new Map())
     this.#failing.delete(CHECK)

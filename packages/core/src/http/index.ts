@@ -1,3 +1,4 @@
+export { type AdapterOptions, type AdapterParts, adapterParts, isTargetAt } from './adapter-options.ts'
 export { metricsHandler, type MetricsHandler, type MetricsHandlerOptions } from './handler.ts'
 export { metricsResponse, type MetricsResponseOptions } from './response.ts'
 export { type ScrapeOptions } from './scrape.ts'
