@@ -20,6 +20,16 @@ export function rowsFor({ quick }) {
     rounds: quick ? 1 : 3,
     peerRounds: quick ? 0 : 1,
   })
+  const formats = (format, work) => ({
+    file: 'formats.mjs',
+    args: (library) => [library === 'narthex' ? format : library, work, milliseconds],
+    rounds: quick ? 1 : 3,
+  })
+  const runtime = {
+    file: 'runtime-metrics.mjs',
+    args: (library) => [library, quick ? '1500' : '5000'],
+    rounds: quick ? 1 : 3,
+  }
   const plain = stall()
   const gzip = { ...stall('gzip'), peerRounds: 0 }
   const inc = hotPath('inc')
@@ -122,6 +132,62 @@ export function rowsFor({ quick }) {
       value: 'milliseconds',
       unit: 'ms',
       goal: { share: 1 / 3 },
+    },
+    {
+      name: 'encode-openmetrics',
+      work: 'writing OpenMetrics, against our text',
+      run: formats('openmetrics', 'encode'),
+      peers: ['text'],
+      value: 'megabytesPerSecond',
+      unit: 'MB/s',
+      more: true,
+      goal: { times: 0.9 },
+    },
+    {
+      name: 'encode-protobuf',
+      work: 'writing protobuf, a series, against our text',
+      run: formats('protobuf', 'encode'),
+      peers: ['text'],
+      value: 'nanosecondsPerSeries',
+      unit: 'ns',
+      goal: { share: 1 },
+    },
+    ...['text', 'openmetrics', 'protobuf'].map((format) => ({
+      name: `parse-${format}`,
+      work: `reading ${format === 'openmetrics' ? 'OpenMetrics, strictly' : format}`,
+      run: formats(format, 'parse'),
+      peers: ['parse-prometheus-text-format'],
+      value: 'megabytesPerSecond',
+      unit: 'MB/s',
+      more: true,
+      goal: { times: format === 'protobuf' ? 1 : 5 },
+    })),
+    {
+      name: 'observe-native',
+      work: '`observe(v)` on a held child with a native histogram, against classic buckets',
+      run: hotPath('observe-native'),
+      peers: ['classic'],
+      value: 'nanoseconds',
+      unit: 'ns',
+      goal: { share: 3 },
+    },
+    {
+      name: 'runtime-resting',
+      work: 'default metrics at rest, of a core',
+      run: runtime,
+      peers: ['prom-client'],
+      value: 'restingPercent',
+      unit: '%',
+      goal: { limit: 0.1 },
+    },
+    {
+      name: 'runtime-scrape',
+      work: 'event-loop time of a scrape of default metrics',
+      run: runtime,
+      peers: ['prom-client'],
+      value: 'scrapeMilliseconds',
+      unit: 'ms',
+      goal: { limit: 1 },
     },
     {
       name: 'express',

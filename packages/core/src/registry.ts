@@ -417,10 +417,12 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     if (milliseconds === Infinity) return run
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
-      const rule = `to end within ${milliseconds} ms`
-      const error = new MetricError('ERR_NARTHEX_COLLECTOR_TIMEOUT', { subject: 'Registry', argument: 'collect', rule })
+      const refuse = (): void => {
+        const rule = `to end within ${milliseconds} ms`
+        reject(new MetricError('ERR_NARTHEX_COLLECTOR_TIMEOUT', { subject: 'Registry', argument: 'collect', rule }))
+      }
       // A delay over 2 ** 31 - 1 would fire at once.
-      timer = setTimeout(() => reject(error), Math.min(milliseconds, 0x7fffffff))
+      timer = setTimeout(refuse, Math.min(milliseconds, 0x7fffffff))
     })
     return Promise.race([run, late]).finally(() => clearTimeout(timer))
   }
