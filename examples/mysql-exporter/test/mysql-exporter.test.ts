@@ -58,6 +58,10 @@ describe('the exporter of a MariaDB that is well', () => {
       read('mysql_queries_total'),
     ])
     await mariadb.run(...Array.from({ length: 20 }, () => 'SELECT SLEEP(0.02)'))
+    // The server adds a connection's statements to the sums when it has wound the connection up.
+    await expect
+      .poll(() => read('mysql_statement_duration_seconds_count', selects), { timeout: 10_000, interval: 100 })
+      .toBeGreaterThanOrEqual((before[1] ?? 0) + 20)
     const after = await Promise.all([
       read('mysql_commands_total', { command: 'select' }),
       read('mysql_statement_duration_seconds_count', selects),
@@ -154,7 +158,8 @@ describe('a MariaDB that is not well', () => {
     expect(await up()).toBe(1)
     await mariadb.signal('SIGSTOP')
     try {
-      expect(await up()).toBe(0)
+      // A signal has been sent before it has stopped every thread.
+      await expect.poll(up, { timeout: 10_000, interval: 100 }).toBe(0)
       expect(await up()).toBe(0)
     } finally {
       await mariadb.signal('SIGCONT')

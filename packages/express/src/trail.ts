@@ -10,12 +10,12 @@ const KEY = Symbol.for('@narthex/express/trails/v1')
 interface Shared {
   /** Of requests that are followed, and therefore taken out at their end. */
   readonly followed: Map<Request, RequestTrail>
-  /** The request that has entered an application last. Its trail is stored nowhere until somebody follows it. */
+  /** The request that has entered an application last. Its trail is stored nowhere until somebody follows the request. */
   latest: Request | undefined
   latestTrail: RequestTrail | undefined
-  /** Of all requests, once one was not the latest any more when it came to be followed. */
-  readonly all: WeakMap<Request, RequestTrail>
-  keepsAll: boolean
+  /** Of requests that are not the latest any more and nobody has followed yet: middleware in front may hold them back. */
+  readonly others: WeakMap<Request, RequestTrail>
+  hasOthers: boolean
   readonly templates: WeakMap<Layer, LayerTemplate | TemplateFinder | null>
   /** Prototypes of layers that tell of requests. */
   readonly tracked: WeakSet<object>
@@ -25,8 +25,8 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   followed: new Map(),
   latest: undefined,
   latestTrail: undefined,
-  all: new WeakMap(),
-  keepsAll: false,
+  others: new WeakMap(),
+  hasOthers: false,
   templates: new WeakMap(),
   tracked: new WeakSet(),
 })
@@ -34,15 +34,18 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
 function trailOf(request: Request): RequestTrail | undefined {
   if (request === shared.latest) return shared.latestTrail
   const trail = shared.followed.get(request)
-  return trail === undefined && shared.keepsAll ? shared.all.get(request) : trail
+  return trail === undefined && shared.hasOthers ? shared.others.get(request) : trail
 }
 
 function startTrail(request: Request): RequestTrail {
-  const trail = new RequestTrail()
+  const { latest, latestTrail } = shared
+  if (latest !== undefined && latestTrail?.isFollowed === false) {
+    shared.others.set(latest, latestTrail)
+    shared.hasOthers = true
+  }
   shared.latest = request
-  shared.latestTrail = trail
-  if (shared.keepsAll) shared.all.set(request, trail)
-  return trail
+  shared.latestTrail = new RequestTrail()
+  return shared.latestTrail
 }
 
 type Next = (error?: unknown) => void
@@ -68,6 +71,7 @@ export class RequestTrail implements FrameworkView<Request> {
   hasHooks = false
   /** `req.route` as the layer found it, where there are hooks: the router sets it before it calls them. */
   matched: unknown = undefined
+  isFollowed = false
   /** Whether the application's router was entered before it was tracked. */
   isLate = false
   /** The parameters of the layer and of the mounts above it, where somebody asks for them. */
@@ -78,6 +82,7 @@ export class RequestTrail implements FrameworkView<Request> {
   /** The trail of a request that is in a router, and will be followed to its end. */
   static follow(request: Request): RequestTrail {
     const trail = trailOf(request) ?? startLate(request)
+    trail.isFollowed = true
     shared.followed.set(request, trail)
     return trail
   }
@@ -153,12 +158,8 @@ function isUndecodable(error: unknown): boolean {
   return error instanceof URIError && error.message.startsWith('Failed to decode param')
 }
 
-/**
- * For a request that has entered the application unseen: the first one in a copy of Express that was not tracked before, or
- * one that middleware has held back while others came.
- */
+/** For the first request in a copy of Express that was not tracked before: it is in the application's router already. */
 function startLate(request: Request): RequestTrail {
-  shared.keepsAll = true
   const trail = startTrail(request)
   const { app } = request as unknown as { app?: { _router?: Router; router?: Router } }
   // Express 4 throws where `router` is read.

@@ -72,6 +72,24 @@ describe.each([
 })
 
 describe('a middleware below a mount', () => {
+  it('knows its mount for requests that were held back while others came', async () => {
+    const registry = new Registry()
+    const app = express()
+    app.use((_request, _response, next) => void setTimeout(next, 20))
+    const api = express.Router()
+    api.use((_request, _response, next) => void setTimeout(next, 20))
+    api.use(prometheus({ registry }))
+    api.get('/users/:id', (_request, response) => void setTimeout(() => response.end(), 20))
+    app.use('/api/:tenant', api)
+    const server = createServer(app)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await Promise.all(Array.from({ length: 10 }, (_, index) => fetch(`${url}/api/t${index}/users/${index}`)))
+    server.close()
+    server.closeAllConnections()
+    expect([...(await countsOf(registry))]).toEqual([['GET /api/:tenant/users/:id 200', 10]])
+  })
+
   it.each([
     ['Express 5', express],
     ['Express 4.22', express4],

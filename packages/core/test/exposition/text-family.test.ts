@@ -1,4 +1,4 @@
-import { encode, encodeStream, type EscapingScheme, type MetricFamily, textFormat, textFormat1 } from '@narthex/core'
+import { encode, encodeStream, type EscapingScheme, type MetricFamily, textFormat, textFormat1, type ValueSeries } from '@narthex/core'
 import { describe, expect, it } from 'vitest'
 
 function pageOf(family: MetricFamily, escaping: EscapingScheme = 'underscores'): string {
@@ -83,7 +83,7 @@ describe('a family in text', () => {
   })
 
   it('may have labels apart in one series that escaping makes one in another', () => {
-    const series = [
+    const series: ValueSeries[] = [
       { labels: { 'a.b': '1' }, value: 1 },
       { labels: { a_b: '2' }, value: 2 },
     ]
