@@ -60,7 +60,10 @@ describe('the page with `expressPromBundleNaming`', () => {
     const actual = await pageOf(registry)
 
     expect(actual).toEqual(renamePaths(expected))
-    expect(expected.map(({ name, type }) => `${name} ${type}`)).toEqual(['http_request_duration_seconds histogram', 'up gauge'])
+    expect(expected.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      'http_request_duration_seconds histogram',
+      'up gauge',
+    ])
     expect(expected[0]?.series).toContain('_bucket le=0.003 method=GET path=/users/#val status_code=200')
     expect(actual[0]?.series).toContain('_count method=GET path=/users/#val status_code=200: 3')
   })
@@ -69,7 +72,9 @@ describe('the page with `expressPromBundleNaming`', () => {
     const register = new promClient.Registry()
     const normalizePath = (request: express.Request): string =>
       request.route === undefined ? '<unmatched>' : request.baseUrl + String((request.route as { path: string }).path)
-    await visit(promBundle({ includeMethod: true, includePath: true, includeUp: false, promRegistry: register, normalizePath }))
+    await visit(
+      promBundle({ includeMethod: true, includePath: true, includeUp: false, promRegistry: register, normalizePath }),
+    )
 
     const registry = new Registry()
     const naming = { ...expressPromBundleNaming, parameters: undefined }
@@ -160,7 +165,10 @@ describe('a naming of your own', () => {
 
   it('has only the duration where it names no more, and spells the rest as ever', async () => {
     const registry = new Registry()
-    await visit(prometheus({ registry, naming: { duration: 'latency_seconds' } }), [['GET', '/users/1'], ['GET', '/nowhere']])
+    await visit(prometheus({ registry, naming: { duration: 'latency_seconds' } }), [
+      ['GET', '/users/1'],
+      ['GET', '/nowhere'],
+    ])
     const page = await registry.metrics()
     expect(page.match(/^# TYPE .*/gm)).toEqual(['# TYPE latency_seconds histogram'])
     expect(page).toContain('latency_seconds_count{method="GET",route="/users/:id",code="200"} 1\n')
@@ -177,7 +185,10 @@ describe('a naming of your own', () => {
     [{ duration: 'd', help: { up: 'h' } }, 'HttpNaming.help: expected `up` to be one of the options'],
     [{ duration: 'd', help: { duration: 1 } }, 'expected `naming.help.duration` to be a string'],
     [{ duration: 'd', labels: ['a'] }, 'expected `naming.labels` to be an object of strings'],
-    [{ duration: 'd', labels: { path: 'p' } }, 'HttpNaming.labels: expected `path` to be one of the options method, route, code'],
+    [
+      { duration: 'd', labels: { path: 'p' } },
+      'HttpNaming.labels: expected `path` to be one of the options method, route, code',
+    ],
     [{ duration: 'd', labels: { code: 1 } }, 'expected `naming.labels.code` to be a string'],
     [{ duration: 'd', buckets: 1 }, 'expected `naming.buckets` to be an array of numbers'],
     [{ duration: 'd', lowerCaseMethods: 'yes' }, 'expected `naming.lowerCaseMethods` to be a boolean'],
@@ -211,7 +222,8 @@ async function visit(
   server.on('request', (_request, response) => void response.on('close', () => (ended += 1)))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  for (const [method, path] of list) await fetch(`http://127.0.0.1:${port}${path}`, { method }).then((answer) => answer.text())
+  for (const [method, path] of list)
+    await fetch(`http://127.0.0.1:${port}${path}`, { method }).then((answer) => answer.text())
   while (ended < list.length) await sleep(1)
   await new Promise<void>((resolve) => server.close(() => resolve()))
 }

@@ -1,10 +1,11 @@
 import type { Counter, Histogram } from '@narthex/core'
+import type { HttpNaming } from '@narthex/core/http'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { PrometheusOptions } from './plugin.ts'
 import { templateOf } from './route-metrics.ts'
 
 /** The metrics that begin at zero, by naming. */
-const METRICS = {
+const METRICS: { readonly [naming in 'prometheus' | 'otel']: readonly string[] } = {
   prometheus: ['http_requests_total', 'http_request_duration_seconds'],
   otel: ['http_server_request_duration_seconds'],
 }
@@ -21,17 +22,29 @@ export function initializeSeries(fastify: FastifyInstance, options: PrometheusOp
   const isKnown = extra.every((value) => value !== undefined && typeof value !== 'function')
   if (!isKnown) return
   const naming = options.naming ?? 'prometheus'
-  const template = templateOf(route.url) as string
-  for (const method of methodsOf(route)) {
+  const custom = typeof naming === 'string' ? undefined : naming
+  const names = typeof naming === 'string' ? METRICS[naming] : metricsOf(naming)
+  const template = spelled(templateOf(route.url) as string, custom?.parameters)
+  for (const each of methodsOf(route)) {
+    const method = custom?.lowerCaseMethods === true ? each.toLowerCase() : each
     for (const code of codesOf(route)) {
       const labels = [method, template, options.groupStatusCodes === true ? `${code[0] as string}xx` : code]
       if (naming === 'otel') labels.push(schemeOf(fastify), code >= '500' ? code : '')
-      for (const name of METRICS[naming]) {
+      for (const name of names) {
         const metric = fastify.metrics.registry.get(name) as Counter<string> | Histogram<string> | undefined
         metric?.labels(...labels, ...(extra as string[]))
       }
     }
   }
+}
+
+function metricsOf({ requests, duration }: HttpNaming): readonly string[] {
+  return requests === undefined ? [duration] : [requests, duration]
+}
+
+/** As the recorder spells it. */
+function spelled(template: string, parameters: string | undefined): string {
+  return parameters === undefined ? template : template.replaceAll(/\/:[^/]*/g, () => `/${parameters}`)
 }
 
 function methodsOf({ method }: RouteOptions): string[] {

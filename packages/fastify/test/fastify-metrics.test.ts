@@ -1,8 +1,10 @@
-import { Registry } from '@narthex/core'
-import { prometheus } from '@narthex/fastify'
+import { Registry, samplesOf } from '@narthex/core'
+import { fastifyMetricsNaming } from '@narthex/core/http'
+import { parseText } from '@narthex/core/parse'
+import { prometheus, type PrometheusOptions } from '@narthex/fastify'
 import fastify, { type FastifyInstance } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 const requests = [
   ['GET', '/users/1'],
@@ -16,19 +18,100 @@ const requests = [
   ['DELETE', '/users/1'],
 ] as const
 
+const isHead = ({ method }: { readonly method: string }): boolean => method === 'HEAD'
+
+describe('the page with `fastifyMetricsNaming`', () => {
+  it('is that of fastify-metrics without its summary, where that has a name for what matched nothing', async () => {
+    const { peer, own } = await bothPages({ registeredRoutesOnly: false }, {})
+    expect(peer.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      'http_request_duration_seconds histogram',
+      'http_request_summary_seconds summary',
+    ])
+    expect(own).toEqual(peer.slice(0, 1))
+    expect(own[0]?.series).toContain('_count method=GET route=__unknown__ status_code=404: 1')
+    expect(own[0]?.series).toContain('_bucket le=0.005 method=GET route=/users/:id status_code=200')
+  })
+
+  it('has beyond that of fastify-metrics as it comes only what matched nothing', async () => {
+    const { peer, own } = await bothPages({}, {})
+    const matched = own.map((family) => ({
+      ...family,
+      series: family.series.filter((line) => !line.includes('route=__unknown__')),
+    }))
+    expect(matched).toEqual(peer.slice(0, 1))
+    expect(matched).not.toEqual(own)
+  })
+
+  it('has the same status classes, buckets and name for what matched nothing, where both are told', async () => {
+    const histogram = { buckets: [0.5, 1], name: 'latency_seconds' }
+    const { peer, own } = await bothPages(
+      { registeredRoutesOnly: false, groupStatusCodes: true, invalidRouteGroup: 'none', overrides: { histogram } },
+      {
+        groupStatusCodes: true,
+        buckets: [0.5, 1],
+        naming: { ...fastifyMetricsNaming, duration: 'latency_seconds', unmatched: 'none' },
+      },
+    )
+    expect(own).toEqual(peer.filter(({ type }) => type === 'histogram'))
+    expect(own[0]?.series).toContain('_count method=GET route=none status_code=4xx: 1')
+  })
+})
+
 it('shows the durations that fastify-metrics shows, with `code` for `status_code`', async () => {
   const peer = fastify()
-  await peer.register(fastifyMetrics.default, { defaultMetrics: { enabled: false } })
+  await peer.register(fastifyMetrics.default, { clearRegisterOnInit: true, defaultMetrics: { enabled: false } })
   const expected = await pageAfter(peer, { disableMetrics: true })
 
   const app = fastify()
-  await app.register(prometheus, { registry: new Registry(), ignore: ({ method }) => method === 'HEAD' })
+  await app.register(prometheus, { registry: new Registry(), ignore: isHead })
   const actual = await pageAfter(app, { metrics: { skip: true } })
 
   const shown = linesOf(actual).filter((line) => !line.includes('<unmatched>'))
   expect(shown.sort()).toEqual(linesOf(expected).sort())
   expect(shown.filter((line) => line.startsWith('http_request_duration_seconds_count'))).toHaveLength(4)
 })
+
+/** Both pages after the same requests to the same application. */
+async function bothPages(
+  routeMetrics: object,
+  options: PrometheusOptions,
+): Promise<{ readonly peer: Family[]; readonly own: Family[] }> {
+  const there = fastify()
+  const peerOptions = { clearRegisterOnInit: true, defaultMetrics: { enabled: false }, routeMetrics }
+  await there.register(fastifyMetrics.default, peerOptions as never)
+  const peer = familiesOf(await pageAfter(there, { disableMetrics: true }))
+
+  const here = fastify()
+  await here.register(prometheus, {
+    registry: new Registry(),
+    naming: fastifyMetricsNaming,
+    ignore: isHead,
+    ...options,
+  })
+  const own = familiesOf(await pageAfter(here, { metrics: { skip: true } }))
+  return { peer, own }
+}
+
+interface Family {
+  readonly name: string
+  readonly type: string
+  /** Suffix, sorted labels and value of each sample: of durations and of what fell into which bucket no value. */
+  readonly series: readonly string[]
+}
+
+function familiesOf(page: string): Family[] {
+  const families = parseText(page).map((family) => {
+    const { name, type } = family
+    const series = [...samplesOf(family)].map((sample) => {
+      const suffix = sample.name.slice(name.length)
+      const labels = Object.entries(sample.labels).map(([label, value]) => `${label}=${value}`)
+      const isCount = suffix === '_count' || sample.labels['le'] === '+Inf'
+      return `${suffix} ${labels.sort().join(' ')}${isCount ? `: ${sample.value}` : ''}`
+    })
+    return { name, type, series: series.sort() }
+  })
+  return families.sort((one, other) => (one.name < other.name ? -1 : 1))
+}
 
 async function pageAfter(app: FastifyInstance, hidden: object): Promise<string> {
   app.get('/users/:id', async () => 'ok')

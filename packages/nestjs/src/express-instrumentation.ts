@@ -45,7 +45,8 @@ export function instrumentExpress(prometheus: typeof prometheusOfExpress) {
 
 /** Nest answers a 404 in middleware, and with a prefix in a route: what they are called tells nothing. */
 function routeOf({ route, naming }: PrometheusOptions, registry: Registry, unmatched: WeakSet<Request>): RouteOption {
-  const nameOfUnmatched = naming === 'otel' ? '' : '<unmatched>'
+  const unmatchedName = typeof naming === 'object' ? naming.unmatched : naming === 'otel' ? '' : undefined
+  const nameOfUnmatched = unmatchedName ?? '<unmatched>'
   if (route !== undefined && typeof route !== 'function') return route
   return (request, response) => {
     try {

@@ -8,5 +8,19 @@ export { type AcceptedCredentials } from './credentials.ts'
 export { type MetricsServer, startMetricsServer } from './server.ts'
 export { type MetricsServerOptions } from './server-options.ts'
 export { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
+export {
+  expressPromBundleNaming,
+  fastifyMetricsNaming,
+  type HttpMetric,
+  type HttpNaming,
+  promsterNaming,
+} from './request-labels.ts'
 export { HTTP_METRICS_OPTIONS, HttpMetrics, type HttpMetricsOptions, type PathPattern } from './request-metrics.ts'
+export {
+  type ClientMetricsOptions,
+  type InstrumentedClients,
+  instrumentClients,
+  instrumentFetch,
+} from './instrument-clients.ts'
+export { type InstrumentableServer, type InstrumentedServer, instrumentServer } from './instrument-server.ts'
 export { SCRAPE_OPTIONS } from './scrape.ts'

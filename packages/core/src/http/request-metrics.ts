@@ -10,7 +10,16 @@ import type { Histogram } from '../metrics/histogram.ts'
 import { defaultRegistry, type Registry } from '../registry.ts'
 import { countBytes } from './byte-count.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
-import { type HttpNames, knownMethod, OTEL_NAMES, PROMETHEUS_NAMES } from './request-labels.ts'
+import {
+  type HttpMetric,
+  type HttpNames,
+  type HttpNaming,
+  knownMethod,
+  methodsOf,
+  namesFrom,
+  OTEL_NAMES,
+  PROMETHEUS_NAMES,
+} from './request-labels.ts'
 import { exemplarOf } from './traceparent.ts'
 
 /** Paths that a pattern stands for: a string is the whole path, with `*` for any rest at its end. */
@@ -24,10 +33,12 @@ export interface HttpMetricsOptions<Request = IncomingMessage> {
    */
   readonly registry?: Registry
   /**
-   * `prometheus`: `http_requests_total` and its kin; `otel`: OpenTelemetry's semantic conventions.
+   * `prometheus`: `http_requests_total` and its kin; `otel`: OpenTelemetry's semantic conventions; or names of your own,
+   * as in the presets for those who come from another library: `expressPromBundleNaming`, `promsterNaming`,
+   * `fastifyMetricsNaming`.
    * @default 'prometheus'
    */
-  readonly naming?: 'prometheus' | 'otel'
+  readonly naming?: 'prometheus' | 'otel' | HttpNaming
   /** Upper bounds of the duration histogram, in seconds. */
   readonly buckets?: readonly number[]
   /** A native duration histogram, beside `buckets` where both are given. */
@@ -87,6 +98,17 @@ const STREAM_TYPES = /^(?:text\/event-stream|multipart\/x-mixed-replace|applicat
 const SIZE_BUCKETS = exponentialBuckets(100, 10, 7)
 const STREAM_BUCKETS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400]
 
+const HELP: { readonly [metric in HttpMetric]: string } = {
+  requests: 'HTTP requests that ended.',
+  duration: 'Seconds from the first sight of an HTTP request to the end of its response.',
+  inFlight: 'HTTP requests that have begun and not ended.',
+  requestSize: 'Bytes of HTTP request bodies.',
+  responseSize: 'Bytes of HTTP response bodies, as sent.',
+  timeToHeaders: 'Seconds from the first sight of an HTTP request to the headers of its response.',
+  streamsInFlight: 'Streamed HTTP responses that have begun and not ended.',
+  streamDuration: 'Seconds from the first sight of an HTTP request to the end of its streamed response.',
+}
+
 /**
  * Records HTTP requests: the one recorder behind every adapter, which adds only what its framework knows. A request
  * costs two clock reads, a look-up in three metrics and an object; nothing that the options or a client can do breaks
@@ -98,12 +120,13 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   readonly registry: Registry
   readonly #options: HttpMetricsOptions<Request>
   readonly #names: HttpNames
+  readonly #methods: ReadonlyMap<string | undefined, string>
   readonly #isIgnored: ((path: string, request: Request) => boolean) | undefined
   readonly #extraLabels: readonly string[]
   readonly #promoted: readonly (readonly [name: string, allowed: ReadonlySet<string>])[]
   readonly #requests: Counter<string> | undefined
   readonly #duration: Histogram<string>
-  readonly #inFlight: Gauge<string>
+  readonly #inFlight: Gauge<string> | undefined
   readonly #requestSize: Histogram<string> | undefined
   readonly #responseSize: Histogram<string> | undefined
   readonly #timeToHeaders: Histogram<string> | undefined
@@ -114,8 +137,9 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     checkOptions(options)
     this.#options = options
     this.registry = options.registry ?? defaultRegistry
-    const names = options.naming === 'otel' ? OTEL_NAMES : PROMETHEUS_NAMES
+    const names = namesFrom(options.naming)
     this.#names = names
+    this.#methods = methodsOf(names)
     this.#isIgnored = ignoreFrom(options.ignore)
     this.#extraLabels = Object.keys(options.labels ?? {})
     this.#promoted = Object.entries(options.promoteParams ?? {}).map(([name, allowed]) => [name, new Set(allowed)])
@@ -123,31 +147,27 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const { maxSeries } = options
     const { registry } = this
     if (names.requests !== undefined) {
-      this.#requests = registry.counter({ name: names.requests, help: 'HTTP requests that ended.', labelNames, maxSeries })
+      this.#requests = registry.counter({ name: names.requests, help: this.#helpOf('requests'), labelNames, maxSeries })
     }
-    const histogram = (name: string, help: string, buckets: readonly number[] | undefined): Histogram<string> =>
-      registry.histogram({ name, help, labelNames, buckets, maxSeries })
+    const histogram = (metric: SizeOrTime, buckets: readonly number[] | undefined): Histogram<string> =>
+      registry.histogram({ name: names[metric], help: this.#helpOf(metric), labelNames, buckets, maxSeries })
     this.#duration = registry.histogram({
       name: names.duration,
-      help: 'Seconds from the first sight of an HTTP request to the end of its response.',
+      help: this.#helpOf('duration'),
       labelNames,
       maxSeries,
       ...(options.native === undefined || options.buckets !== undefined ? { buckets: options.buckets ?? names.buckets } : {}),
       ...(options.native !== undefined && { native: options.native }),
     })
-    this.#inFlight = registry.gauge({
-      name: names.inFlight,
-      help: 'HTTP requests that have begun and not ended.',
-      labelNames: names.inFlightLabels,
-    })
+    if (names.inFlight !== undefined) {
+      const help = this.#helpOf('inFlight')
+      this.#inFlight = registry.gauge({ name: names.inFlight, help, labelNames: names.inFlightLabels })
+    }
     if (options.sizes === true) {
-      this.#requestSize = histogram(names.requestSize, 'Bytes of HTTP request bodies.', SIZE_BUCKETS)
-      this.#responseSize = histogram(names.responseSize, 'Bytes of HTTP response bodies, as sent.', SIZE_BUCKETS)
+      this.#requestSize = histogram('requestSize', SIZE_BUCKETS)
+      this.#responseSize = histogram('responseSize', SIZE_BUCKETS)
     }
-    if (options.timeToHeaders === true) {
-      const help = 'Seconds from the first sight of an HTTP request to the headers of its response.'
-      this.#timeToHeaders = histogram(names.timeToHeaders, help, options.buckets ?? names.buckets)
-    }
+    if (options.timeToHeaders === true) this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
   }
 
   /** Whether a path is left out by the `ignore` option. */
@@ -174,11 +194,11 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       }
       return
     }
-    const method = knownMethod(raw.method)
+    const method = knownMethod(raw.method, this.#methods)
     const exchange = new Exchange(this.registry, this, view, request, raw, response, method)
     if (exchange.isSettled) return
     exchange.inFlight = this.#inFlightOf(exchange)
-    exchange.inFlight.inc()
+    exchange.inFlight?.inc()
     if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
   }
 
@@ -227,8 +247,11 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const code = this.#options.groupStatusCodes === true ? `${Math.floor(status / 100)}xx` : String(status)
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
     const labels: LabelValue[] = [exchange.method, route, code]
-    if (this.#names === OTEL_NAMES) {
-      labels.push(schemeOf(exchange.raw), !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '')
+    if (this.#names !== PROMETHEUS_NAMES) {
+      if (this.#names.spell !== undefined) labels[1] = this.#names.spell(route)
+      else if (this.#names === OTEL_NAMES) {
+        labels.push(schemeOf(exchange.raw), !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '')
+      }
     }
     if (this.#promoted.length > 0) this.#pushParams(labels, exchange)
     for (const name of this.#extraLabels) labels.push(this.#extraLabel(name, exchange.request, response))
@@ -280,10 +303,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     }
   }
 
-  #inFlightOf(exchange: Exchange<Request>): GaugeChild {
+  #inFlightOf(exchange: Exchange<Request>): GaugeChild | undefined {
     return this.#names === OTEL_NAMES
-      ? this.#inFlight.labels(exchange.method, schemeOf(exchange.raw))
-      : this.#inFlight.labels(exchange.method)
+      ? this.#inFlight?.labels(exchange.method, schemeOf(exchange.raw))
+      : this.#inFlight?.labels(exchange.method)
   }
 
   /** Made with the first stream: a service without streams has no empty families on its page. */
@@ -291,12 +314,12 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const { names, registry } = { names: this.#names, registry: this.registry }
     this.#streamsInFlight ??= registry.gauge({
       name: names.streamsInFlight,
-      help: 'Streamed HTTP responses that have begun and not ended.',
+      help: this.#helpOf('streamsInFlight'),
       labelNames: [names.labels[0] as string],
     })
     this.#streamDuration ??= registry.histogram({
       name: names.streamDuration,
-      help: 'Seconds from the first sight of an HTTP request to the end of its streamed response.',
+      help: this.#helpOf('streamDuration'),
       labelNames: this.#duration.labelNames,
       buckets: STREAM_BUCKETS,
       maxSeries: this.#options.maxSeries,
@@ -304,10 +327,17 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     return [this.#streamsInFlight, this.#streamDuration]
   }
 
+  #helpOf(metric: HttpMetric): string {
+    return this.#names.help?.[metric] ?? HELP[metric]
+  }
+
   #hookFailed(hook: string): void {
     this.registry.countLoss('hook_errors', hook)
   }
 }
+
+/** What every recorder has a name for and not always a metric. */
+type SizeOrTime = 'requestSize' | 'responseSize' | 'timeToHeaders'
 
 function checkOptions(options: HttpMetricsOptions<never>): void {
   const subject = 'HttpMetrics'
@@ -316,9 +346,8 @@ function checkOptions(options: HttpMetricsOptions<never>): void {
     const value = options[argument]
     throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument, rule, value })
   }
-  const { registry, naming, labels, ignore, route, exemplars, promoteParams } = options
+  const { registry, labels, ignore, route, exemplars, promoteParams } = options
   if (registry !== undefined && typeof registry?.counter !== 'function') refuse('registry', 'to be a Registry')
-  if (naming !== undefined && naming !== 'prometheus' && naming !== 'otel') refuse('naming', "to be 'prometheus' or 'otel'")
   if (route !== undefined && typeof route !== 'function') refuse('route', 'to be a function')
   for (const name of ['groupStatusCodes', 'sizes', 'timeToHeaders'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') refuse(name, 'to be a boolean')

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, request as httpRequest, type RequestListener, type Server, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import { connect as connect2, createSecureServer, createServer as createServer2 } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
@@ -80,7 +80,7 @@ it('counts a request beyond what a connection may have', async () => {
   const server = createServer()
   server.maxRequestsPerSocket = 1
   const { registry, port } = await started((each) => each.on('request', ok), { server })
-  const twice = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2)
+  const twice = 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
   const answer = await rawRequest(port, twice)
   expect(answer.match(/HTTP\/1.1 (\d+)/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 503'])
   expect(await counted(registry, 2)).toEqual([requests('GET', '<unmatched>', 200), requests('GET', '<unmatched>', 503)])
@@ -121,7 +121,10 @@ it('counts nothing where a client connects and leaves', async () => {
 
 it('counts an upgrade as a stream that ends with its connection', async () => {
   const { registry, port } = await started((server) => {
-    server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => void socket.write(SWITCHING))
+    server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+      socket.resume().on('end', () => socket.end())
+      socket.write(SWITCHING)
+    })
   })
   const socket = connect(port, '127.0.0.1')
   socket.write(UPGRADE)
@@ -224,7 +227,7 @@ it.each([
   const session = connect2(`${scheme}://localhost:${port}`, { rejectUnauthorized: false })
   closing.push(() => session.destroy())
   for (const headers of [{ ':path': '/' }, { ':method': 'CONNECT', ':authority': 'a:1' }]) {
-    await new Promise((resolve) => session.request(headers).on('error', () => {}).on('close', resolve).resume())
+    await new Promise((resolve) => session.request(headers, { endStream: true }).on('error', () => {}).on('close', resolve).resume())
   }
   expect(await counted(registry, 2)).toEqual([requests('CONNECT', '<unmatched>', 405), requests('GET', '<unmatched>', 200)])
 })
