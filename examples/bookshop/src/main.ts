@@ -3,7 +3,6 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Dashboard } from './dashboard.ts'
-import { expressApp } from './express-app.ts'
 import { freePort } from './free-port.ts'
 import { HOW_TO_GET_PROMETHEUS, Prometheus } from './prometheus.ts'
 import { Shop } from './shop.ts'
@@ -16,12 +15,20 @@ const HELP = `A bookshop under generated traffic, watched through its own /metri
   --seconds <n>       ends by itself after so many seconds; without it, Ctrl+C ends
   --port <n>          where the shop listens (3000, or the next free port)
   --prometheus        also starts the Prometheus found on the PATH, and links to a graph
-  --framework <name>  what the shop is built with: express
+  --framework <name>  what the shop is built with: express, fastify, koa or nestjs
   --help              this text
 `
 
-/** What the shop can be built with. */
-const FRAMEWORKS: ReadonlyMap<string, (shop: Shop) => RequestListener> = new Map([['express', expressApp]])
+/** Builds the shop with one framework. */
+type Framework = (shop: Shop) => Promise<RequestListener>
+
+/** What the shop can be built with. Only the chosen framework is loaded. */
+const FRAMEWORKS: ReadonlyMap<string, Framework> = new Map([
+  ['express', async (shop: Shop) => (await import('./express-app.ts')).expressApp(shop)],
+  ['fastify', async (shop: Shop) => (await import('./fastify-app.ts')).fastifyApp(shop)],
+  ['koa', async (shop: Shop) => (await import('./koa-app.ts')).koaApp(shop)],
+  ['nestjs', async (shop: Shop) => (await import('./nest-app.ts')).nestApp(shop)],
+])
 
 /** In seconds: a timer cannot be set to much more than three of them. */
 const A_WEEK = 604_800
@@ -31,7 +38,7 @@ interface Options {
   readonly seconds: number | undefined
   readonly port: number | undefined
   readonly prometheus: boolean
-  readonly framework: (shop: Shop) => RequestListener
+  readonly framework: Framework
 }
 
 try {
@@ -47,7 +54,7 @@ try {
 async function run(options: Options): Promise<void> {
   const asked = askedToEnd()
   const port = await freePort('localhost', options.port ?? 3000, options.port === undefined)
-  const server = createServer(options.framework(new Shop()))
+  const server = createServer(await options.framework(new Shop()))
   await once(server.listen(port, 'localhost'), 'listening')
   const url = `http://localhost:${port}`
   console.log(`Metrics  ${url}/metrics`)

@@ -22,7 +22,7 @@ describe('The bookshop', { timeout: 30_000 }, () => {
   beforeAll(buildShop, 60_000)
 
   it('ends by itself and has counted every request that its generator sent, under its route', async () => {
-    const { code, output, errors } = await new RunningShop(['--seconds', '2']).ended()
+    const { code, output, errors } = await new RunningShop(['--seconds', '3']).ended()
     const table = finalTableIn(output)
 
     expect({ code, errors }).toEqual({ code: 0, errors: '' })
@@ -75,7 +75,7 @@ describe('The bookshop', { timeout: 30_000 }, () => {
     [['--seconds', 'ten'], '--seconds takes a number above 0 and up to 604800, not `ten`.'],
     [['--seconds', '0'], '--seconds takes a number above 0 and up to 604800, not `0`.'],
     [['--port', '70000'], '--port takes a number from 0 to 65535, not `70000`.'],
-    [['--framework', 'toString'], '--framework takes one of express, not `toString`.'],
+    [['--framework', 'toString'], '--framework takes one of express, fastify, koa, nestjs, not `toString`.'],
     [['--colour'], "Unknown option '--colour'"],
   ])('refuses %j', async (args, reason) => {
     const { code, output, errors } = await new RunningShop(args).ended()
@@ -92,7 +92,7 @@ describe('The bookshop', { timeout: 30_000 }, () => {
   })
 
   it('says how to get a Prometheus where there is none, and goes on', async () => {
-    const { code, output } = await new RunningShop(['--prometheus', '--seconds', '1'], {
+    const { code, output } = await new RunningShop(['--prometheus', '--seconds', '3'], {
       ...process.env,
       PATH: '',
     }).ended()

@@ -11,12 +11,20 @@ const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/
  */
 export function onFirstAnswer(socket: Duplex, told: (status: number | undefined) => void): void {
   const target = socket as unknown as Record<'write' | 'end', Write>
-  const found = { write: Object.getOwnPropertyDescriptor(target, 'write'), end: Object.getOwnPropertyDescriptor(target, 'end') }
+  const found = {
+    write: Object.getOwnPropertyDescriptor(target, 'write'),
+    end: Object.getOwnPropertyDescriptor(target, 'end'),
+  }
   const own = { write: target.write, end: target.end }
   const looking = { write: lookingAt('write'), end: lookingAt('end') }
   let isTold = false
   for (const method of ['write', 'end'] as const) {
-    Object.defineProperty(target, method, { value: looking[method], configurable: true, enumerable: false, writable: true })
+    Object.defineProperty(target, method, {
+      value: looking[method],
+      configurable: true,
+      enumerable: false,
+      writable: true,
+    })
   }
 
   function lookingAt(method: 'write' | 'end'): Write {

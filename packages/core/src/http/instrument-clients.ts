@@ -38,8 +38,8 @@ const OPTIONS = ['registry', 'hosts', 'buckets', 'maxSeries'] as const
 /**
  * Counts the requests that this process makes, through `fetch`, undici or `node:http`, each when its answer has been
  * read or has failed: `http_client_requests_total` and `http_client_request_duration_seconds` by `method`, `host` and
- * `code`, which is `error` where there was no answer or it broke off. Each redirect and each retry is a request. Nothing
- * is wrapped: Node and undici tell of them through `node:diagnostics_channel`, undici from npm too.
+ * `code`, which is `error` where there was no answer or it broke off. Each redirect and each retry is a request.
+ * Nothing is wrapped: Node and undici, also undici from npm, tell of them through `node:diagnostics_channel`.
  *
  * A request costs an entry in a WeakMap, two clock reads, a look-up in two metrics, and with `node:http` a listener.
  * Throws `MetricError` for unknown or invalid options, and where metrics of these names are defined otherwise.
@@ -191,7 +191,8 @@ function checkOptions(subject: string, options: ClientMetricsOptions): void {
   if (typeof options !== 'object' || options === null) refuse('options', 'to be an object', options)
   refuseUnknownOptions(subject, undefined, options, OPTIONS)
   const { registry, hosts } = options
-  if (registry !== undefined && typeof registry?.counter !== 'function') refuse('registry', 'to be a Registry', registry)
+  if (registry !== undefined && typeof registry?.counter !== 'function')
+    refuse('registry', 'to be a Registry', registry)
   if (hosts !== undefined && !(Array.isArray(hosts) && hosts.every((host) => typeof host === 'string'))) {
     refuse('hosts', 'to be an array of strings', hosts)
   }

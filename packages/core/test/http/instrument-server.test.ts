@@ -58,7 +58,12 @@ it.each([
   ['a malformed request', 'GET / HTTP/9.9\r\n\r\n', '_OTHER', 400],
   ['headers that are too long', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '_OTHER', 431],
   ['a request without a host', 'GET / HTTP/1.1\r\n\r\n', 'GET', 400],
-  ['an expectation that nobody meets', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n', 'GET', 417],
+  [
+    'an expectation that nobody meets',
+    'GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n',
+    'GET',
+    417,
+  ],
 ] as const)('counts %s, and leaves the answer as it is', async (_, text, method, code) => {
   const bare = await listening(createServer(ok))
   const { registry, port } = await started((server) => server.on('request', ok))
@@ -100,11 +105,16 @@ it('counts a malformed request that is answered with silence as what it is', asy
     server.on('clientError', (_error: Error, socket: Duplex) => void socket.destroy())
   })
   await rawRequest(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\nbogus\r\n\r\n').catch(() => '')
-  expect(await counted(registry, 2)).toEqual([requests('GET', '<unmatched>', 200), requests('_OTHER', '<unmatched>', 400)])
+  expect(await counted(registry, 2)).toEqual([
+    requests('GET', '<unmatched>', 200),
+    requests('_OTHER', '<unmatched>', 400),
+  ])
 })
 
 it('counts a request with a malformed body once', async () => {
-  const { registry, port } = await started((server) => server.on('request', (request: IncomingMessage) => request.resume()))
+  const { registry, port } = await started((server) =>
+    server.on('request', (request: IncomingMessage) => request.resume()),
+  )
   const text = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'
   expect(await rawRequest(port, text)).toMatch(/^HTTP\/1.1 400 /)
   expect(await counted(registry, 1)).toEqual([requests('POST', '<unmatched>', 499)])
@@ -140,10 +150,14 @@ it('counts an upgrade as a stream that ends with its connection', async () => {
 })
 
 it.each([
-  ['refused', (socket: Duplex) => void socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n'), 401],
-  ['refused in bytes', (socket: Duplex) => void socket.end(Buffer.from('HTTP/1.1 426 Upgrade Required\r\n\r\n')), 426],
-  ['dropped', (socket: Duplex) => void socket.destroy(), 499],
-  ['answered when its client has left', (socket: Duplex) => void socket.destroy().write(SWITCHING), 499],
+  ['refused', (socket: Duplex): void => void socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n'), 401],
+  [
+    'refused in bytes',
+    (socket: Duplex): void => void socket.end(Buffer.from('HTTP/1.1 426 Upgrade Required\r\n\r\n')),
+    426,
+  ],
+  ['dropped', (socket: Duplex): void => void socket.destroy(), 499],
+  ['answered when its client has left', (socket: Duplex): void => void socket.destroy().write(SWITCHING), 499],
 ] as const)('counts an upgrade that is %s, which is no stream', async (_, answer, code) => {
   const { registry, port } = await started((server) => {
     server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => answer(socket.on('error', () => {})))
@@ -175,7 +189,10 @@ it('gives the socket of an upgrade back as it was', async () => {
 
 it('counts a tunnel as a stream', async () => {
   const { registry, port } = await started((server) => {
-    server.on('connect', (_request: IncomingMessage, socket: Duplex) => void socket.end('HTTP/1.1 200 Connected\r\n\r\n'))
+    server.on(
+      'connect',
+      (_request: IncomingMessage, socket: Duplex) => void socket.end('HTTP/1.1 200 Connected\r\n\r\n'),
+    )
   })
   await rawRequest(port, 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')
   expect(await counted(registry, 1)).toEqual([requests('CONNECT', '<unmatched>', 200)])
@@ -185,7 +202,10 @@ it('counts a tunnel as a stream', async () => {
 
 it('counts a request that asks whether to go on', async () => {
   const { registry, port } = await started((server) => {
-    server.on('checkContinue', (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(413).end())
+    server.on(
+      'checkContinue',
+      (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(413).end(),
+    )
   })
   expect(await statusOf(port, 'POST / HTTP/1.1', 'Content-Length: 3', 'Expect: 100-continue')).toBe(413)
   expect(await counted(registry, 1)).toEqual([requests('POST', '<unmatched>', 413)])
@@ -213,10 +233,16 @@ it('counts on a server with TLS, and no handshake that fails', async () => {
   for (const text of ['GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 'bogus\r\n\r\n']) {
     await new Promise((resolve) => {
       const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => void socket.write(text))
-      socket.on('error', () => {}).on('close', resolve).resume()
+      socket
+        .on('error', () => {})
+        .on('close', resolve)
+        .resume()
     })
   }
-  expect(await counted(registry, 2)).toEqual([requests('GET', '<unmatched>', 200), requests('_OTHER', '<unmatched>', 400)])
+  expect(await counted(registry, 2)).toEqual([
+    requests('GET', '<unmatched>', 200),
+    requests('_OTHER', '<unmatched>', 400),
+  ])
 })
 
 it.each([
@@ -227,9 +253,18 @@ it.each([
   const session = connect2(`${scheme}://localhost:${port}`, { rejectUnauthorized: false })
   closing.push(() => session.destroy())
   for (const headers of [{ ':path': '/' }, { ':method': 'CONNECT', ':authority': 'a:1' }]) {
-    await new Promise((resolve) => session.request(headers, { endStream: true }).on('error', () => {}).on('close', resolve).resume())
+    await new Promise((resolve) =>
+      session
+        .request(headers, { endStream: true })
+        .on('error', () => {})
+        .on('close', resolve)
+        .resume(),
+    )
   }
-  expect(await counted(registry, 2)).toEqual([requests('CONNECT', '<unmatched>', 405), requests('GET', '<unmatched>', 200)])
+  expect(await counted(registry, 2)).toEqual([
+    requests('CONNECT', '<unmatched>', 405),
+    requests('GET', '<unmatched>', 200),
+  ])
 })
 
 it('leaves out what it is told to ignore', async () => {
@@ -255,13 +290,21 @@ it('counts once where a server is instrumented twice', async () => {
   await statusOf(port, 'GET / HTTP/1.1')
   await rawRequest(port, 'bogus\r\n\r\n')
   await rawRequest(port, UPGRADE)
-  const expected = [requests('GET', '<unmatched>', 101), requests('GET', '<unmatched>', 200), requests('_OTHER', '<unmatched>', 400)]
+  const expected = [
+    requests('GET', '<unmatched>', 101),
+    requests('GET', '<unmatched>', 200),
+    requests('_OTHER', '<unmatched>', 400),
+  ]
   expect(await counted(registry, 3)).toEqual(expected)
 })
 
 it('adds no listener to the server, and leaves it as it was', async () => {
   const server = createServer(ok)
-  const events = () => [server.eventNames(), server.eventNames().map((name) => server.listenerCount(name)), Object.keys(server)]
+  const events = () => [
+    server.eventNames(),
+    server.eventNames().map((name) => server.listenerCount(name)),
+    Object.keys(server),
+  ]
   const before = events()
   const registry = new Registry()
   {
@@ -294,7 +337,8 @@ it('stops where somebody has wrapped `emit` since', async () => {
 it('tells what was wrong with its arguments', () => {
   expect(caught(() => instrumentServer({} as Server))).toMatchObject({
     code: 'ERR_NARTHEX_INVALID_ARGUMENT',
-    message: 'instrumentServer: expected `server` to be a server of node:http, node:https or node:http2, got `object` (string)',
+    message:
+      'instrumentServer: expected `server` to be a server of node:http, node:https or node:http2, got `object` (string)',
   })
   expect(caught(() => instrumentServer(createServer(), { rout: () => '' } as never))).toMatchObject({
     code: 'ERR_NARTHEX_UNKNOWN_OPTION',
@@ -326,7 +370,9 @@ async function listening(server: Server): Promise<number> {
 
 /** What is counted, when it is at least so much and nothing is in flight that ends by itself. */
 async function counted(registry: Registry, atLeast: number): Promise<string[]> {
-  await expect.poll(async () => (await addedSince(new Map(), registry)).length, { interval: 5 }).toBeGreaterThanOrEqual(atLeast)
+  await expect
+    .poll(async () => (await addedSince(new Map(), registry)).length, { interval: 5 })
+    .toBeGreaterThanOrEqual(atLeast)
   if (atLeast > 0) await expect.poll(() => inFlight(registry), { interval: 5 }).toBe(0)
   return addedSince(new Map(), registry)
 }
