@@ -23,7 +23,11 @@ it('quickstart times a method and a function, and serves what it timed', async (
 })
 
 it('custom-collector reads a folder when it is scraped', async () => {
-  const output = await runExample('custom-collector', { PORT: '0', ONCE: '1', FOLDER: new URL('.', import.meta.url).pathname })
+  const output = await runExample('custom-collector', {
+    PORT: '0',
+    ONCE: '1',
+    FOLDER: new URL('.', import.meta.url).pathname,
+  })
   const samples = samplesIn(output)
   expect(samples.get('folder_file_bytesrun-example.ts')).toBeGreaterThan(100)
   expect(samples.get('folder_scrapes_total')).toBe(1)

@@ -36,7 +36,9 @@ export interface TableSubject {
  * as many observations as counts, and nothing in flight afterwards.
  */
 export function runRequestTable(subject: TableSubject): void {
-  const rows = (subject.rows ?? requestTable).filter(({ needs }) => needs === undefined || subject.cannot?.includes(needs) !== true)
+  const rows = (subject.rows ?? requestTable).filter(
+    ({ needs }) => needs === undefined || subject.cannot?.includes(needs) !== true,
+  )
 
   describe(`${subject.name} counts`, () => {
     let app: TableApp
@@ -50,7 +52,11 @@ export function runRequestTable(subject: TableSubject): void {
       await sendRow(app, row.send)
       const expected = linesOf(row, subject.differs?.[row.name] ?? row.counted)
       let counted = await addedSince(before, app.registry)
-      for (let tries = 0; tries < 200 && !(counted.length >= expected.length && (await inFlight(app.registry)) === 0); tries += 1) {
+      for (
+        let tries = 0;
+        tries < 200 && !(counted.length >= expected.length && (await inFlight(app.registry)) === 0);
+        tries += 1
+      ) {
         await sleep(5)
         counted = await addedSince(before, app.registry)
       }
@@ -117,7 +123,13 @@ async function sendRow(app: TableApp, send: Send): Promise<void> {
   const agent = new Agent()
   await new Promise<void>((resolve, reject) => {
     const { method = 'GET', path, headers, body, leave } = send
-    const request = httpRequest({ port: app.port, method, path, headers: { ...headers, ...(body && { 'content-length': Buffer.byteLength(body) }) }, agent })
+    const request = httpRequest({
+      port: app.port,
+      method,
+      path,
+      headers: { ...headers, ...(body && { 'content-length': Buffer.byteLength(body) }) },
+      agent,
+    })
     request.on('error', (error) => (leave === undefined ? reject(error) : resolve()))
     request.on('response', (response) => {
       response.on('data', () => {

@@ -1,5 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { Counter, encode, Enum, Gauge, Histogram, Info, type MetricFamily, openMetricsFormat, Registry, Summary } from '@narthex/core'
+import {
+  Counter,
+  encode,
+  Enum,
+  Gauge,
+  Histogram,
+  Info,
+  type MetricFamily,
+  openMetricsFormat,
+  Registry,
+  Summary,
+} from '@narthex/core'
 import fc from 'fast-check'
 import { expect, it, type TestContext } from 'vitest'
 import { arbitraryFamilies, OPENMETRICS } from '../../packages/core/test/arbitrary-family.ts'
@@ -50,7 +61,14 @@ it('the Python client reads a page of every type', async (context) => {
   const exemplar = { trace_id: 'c0ffee' }
   new Counter({ name: 'orders', help: 'Orders "placed"', labelNames, registry }).inc({ kind: 'a\n"b"\\' }, 3, exemplar)
   new Gauge({ name: 'queue_bytes', unit: 'bytes', help: 'Bytes\nwaiting', registry }).set(-1.5e-9)
-  const duration = new Histogram({ name: 'duration_seconds', unit: 'seconds', help: 'D', native: { factor: 1.1 }, buckets: [0.1, 1, 1e6], registry })
+  const duration = new Histogram({
+    name: 'duration_seconds',
+    unit: 'seconds',
+    help: 'D',
+    native: { factor: 1.1 },
+    buckets: [0.1, 1, 1e6],
+    registry,
+  })
   for (const value of [0.05, 0.5, 7, 1e7]) duration.observe(value, exemplar)
   const size = new Summary({ name: 'size', help: 'S', quantiles: [0, 0.5, 1], registry })
   size.observe(3)

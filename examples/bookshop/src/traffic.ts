@@ -112,7 +112,8 @@ export class Traffic {
     const body = wish.body === undefined ? undefined : JSON.stringify(wish.body())
     const [method] = wish.route.split(' ', 1)
     const headers: Record<string, string | number> = { traceparent: someTrace() }
-    if (body !== undefined) Object.assign(headers, { 'Content-Type': 'application/json', 'Content-Length': body.length })
+    if (body !== undefined)
+      Object.assign(headers, { 'Content-Type': 'application/json', 'Content-Length': body.length })
     const options = { agent: this.#agent, method, headers, timeout: TIMEOUT }
     return new Promise((resolve) => {
       const request = httpRequest(this.#options.url + wish.path(), options)

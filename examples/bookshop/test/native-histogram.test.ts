@@ -36,7 +36,12 @@ function storedBy(context: TestContext): Promise<Stored> {
 
 async function store(): Promise<Stored> {
   const latencies = Array.from({ length: 5_000 }, () => Math.exp(-3 + gaussian()))
-  const known = new Histogram({ name: 'known_latency_seconds', help: 'Latencies', native: { factor: FACTOR }, buckets: [0.1, 1] })
+  const known = new Histogram({
+    name: 'known_latency_seconds',
+    help: 'Latencies',
+    native: { factor: FACTOR },
+    buckets: [0.1, 1],
+  })
   for (const latency of latencies) known.observe(latency)
   const accept: string[] = []
   const shop = expressApp(new Shop())

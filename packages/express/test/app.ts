@@ -35,7 +35,10 @@ export function tableApp(express: ExpressModule, options: PrometheusOptions, wil
   app.use((request, response, next) => (request.headers['x-forbidden'] ? void response.sendStatus(403) : next()))
   app.get('/plain', says)
   app.get('/conditional', (_request, response) => void response.set('ETag', '"1"').send('ok'))
-  app.route('/users/:id').get(says).post((_request, response) => void response.sendStatus(201))
+  app
+    .route('/users/:id')
+    .get(says)
+    .post((_request, response) => void response.sendStatus(201))
   app.get('/shops/:shop/items/:item/', says)
   const api = express.Router()
   api.use((_request, _response, next) => setImmediate(next))
@@ -57,7 +60,12 @@ export function tableApp(express: ExpressModule, options: PrometheusOptions, wil
   })
   const rejects = (): Promise<never> => Promise.reject(new Error('rejected'))
   // Express 4 leaves a rejection to the handler.
-  app.get('/rejects', isOld ? (_request, _response, next) => void rejects().then(undefined, (error) => setImmediate(next, error)) : rejects)
+  app.get(
+    '/rejects',
+    isOld
+      ? (_request, _response, next) => void rejects().then(undefined, (error) => setImmediate(next, error))
+      : rejects,
+  )
   app.get('/status-error', (_request, _response, next) => next(Object.assign(new Error('teapot'), { status: 418 })))
   app.post('/json', express.json(), says)
   app.get('/passes', (_request, _response, next) => next())

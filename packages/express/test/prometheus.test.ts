@@ -85,7 +85,9 @@ describe('the page of metrics', () => {
 describe('options', () => {
   it('leaves out what `ignore` names, by the whole path', async () => {
     await serve({ ignore: ['/health', '/internal/*', /^\/x\d/] }, (served) => {
-      served.use(express.Router().get(['/health', '/internal/a', '/x1', '/y'], (_request, response) => void response.send('')))
+      served.use(
+        express.Router().get(['/health', '/internal/a', '/x1', '/y'], (_request, response) => void response.send('')),
+      )
     })
     for (const path of ['/health', '/internal/a', '/x1', '/y']) await send(path)
     expect(await counted()).toEqual({ 'GET /y 200': 1 })
@@ -137,7 +139,9 @@ describe('options', () => {
   })
 
   it('groups status codes', async () => {
-    await serve({ groupStatusCodes: true }, (served) => served.get('/', (_request, response) => void response.sendStatus(204)))
+    await serve({ groupStatusCodes: true }, (served) =>
+      served.get('/', (_request, response) => void response.sendStatus(204)),
+    )
     await send('/')
     await send('/nothing')
     expect(await counted()).toEqual({ 'GET / 2xx': 1, 'GET <unmatched> 4xx': 1 })
@@ -167,8 +171,12 @@ describe('options', () => {
     for (const path of ['/users/7', '/fails', '/nothing']) await send(path)
     const text = await app.registry.metrics()
     const name = 'http_server_request_duration_seconds_count'
-    expect(text).toContain(`${name}{http_request_method="GET",http_route="/users/:id",http_response_status_code="200",url_scheme="http"} 1\n`)
-    expect(text).toContain(`${name}{http_request_method="GET",http_route="/fails",http_response_status_code="503",url_scheme="http",error_type="503"} 1\n`)
+    expect(text).toContain(
+      `${name}{http_request_method="GET",http_route="/users/:id",http_response_status_code="200",url_scheme="http"} 1\n`,
+    )
+    expect(text).toContain(
+      `${name}{http_request_method="GET",http_route="/fails",http_response_status_code="503",url_scheme="http",error_type="503"} 1\n`,
+    )
     expect(text).toContain(`${name}{http_request_method="GET",http_response_status_code="404",url_scheme="http"} 1\n`)
     expect(text).toContain('http_server_active_requests{http_request_method="GET",url_scheme="http"} 0\n')
     expect(text).not.toContain('http_requests_total')
@@ -210,7 +218,14 @@ describe('options', () => {
 
   it('refuses unknown and invalid ones', async () => {
     await serve({})
-    for (const options of [{ pth: '/m' }, { path: 'metrics' }, { path: true }, { recordScrapes: 1 }, { buckets: [2, 1] }, { authorize: 'yes' }]) {
+    for (const options of [
+      { pth: '/m' },
+      { path: 'metrics' },
+      { path: true },
+      { recordScrapes: 1 },
+      { buckets: [2, 1] },
+      { authorize: 'yes' },
+    ]) {
       expect(() => prometheus({ registry: new Registry(), ...(options as object) })).toThrow(MetricError)
     }
   })
@@ -219,7 +234,12 @@ describe('options', () => {
     const registry = new Registry()
     const served = express()
     served.use(prometheus({ registry }), prometheus({ registry }))
-    served.use(express.Router().use(prometheus({ registry })).get('/a', (_request, response) => void response.send('')))
+    served.use(
+      express
+        .Router()
+        .use(prometheus({ registry }))
+        .get('/a', (_request, response) => void response.send('')),
+    )
     app = { ...(await listen(served, registry)), registry }
     await send('/a')
     expect(await counted()).toEqual({ 'GET /a 200': 1 })
@@ -289,13 +309,24 @@ describe('a hostile client', () => {
   it('makes no more series than there are routes', async () => {
     await serve({}, (served) => {
       served.get('/users/:id', (_request, response) => void response.send(''))
-      served.use(['/de', '/fr'], express.Router().get('/a', (_request, response) => void response.send('')))
+      served.use(
+        ['/de', '/fr'],
+        express.Router().get('/a', (_request, response) => void response.send('')),
+      )
       served.use('/Static', (_request, response) => void response.sendStatus(404))
     })
     const random = (): string => Math.random().toString(36).slice(2)
     for (let round = 0; round < 40; round += 1) {
-      for (const path of [`/users/${random()}`, `/${random()}/${random()}`, `/sTAtic/${random()}`, `/DE/a?${random()}`, '/users/%zz', `/%00${random()}`]) {
-        for (const method of ['GET', 'PURGE', 'QUERY']) await raw(method, path, { 'x-forwarded-host': random(), host: random() })
+      for (const path of [
+        `/users/${random()}`,
+        `/${random()}/${random()}`,
+        `/sTAtic/${random()}`,
+        `/DE/a?${random()}`,
+        '/users/%zz',
+        `/%00${random()}`,
+      ]) {
+        for (const method of ['GET', 'PURGE', 'QUERY'])
+          await raw(method, path, { 'x-forwarded-host': random(), host: random() })
       }
     }
     const routes = new Set([...(await countsOf(app.registry)).keys()].map((line) => line.split(' ')[1]))
@@ -306,7 +337,9 @@ describe('a hostile client', () => {
 
   function raw(method: string, path: string, headers: Record<string, string>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const request = httpRequest({ port: app.port, method, path, headers }, (response) => response.resume().on('close', resolve))
+      const request = httpRequest({ port: app.port, method, path, headers }, (response) =>
+        response.resume().on('close', resolve),
+      )
       request.on('error', reject).end()
     })
   }

@@ -229,7 +229,12 @@ const OWN_OPTIONS = ['initializeRoutes', 'prefix', 'logLevel', 'logSerializers']
 
 function refuseInitializeRoutes(value: unknown): never {
   const rule = 'to be a boolean'
-  throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: 'prometheus', argument: 'initializeRoutes', rule, value })
+  throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
+    subject: 'prometheus',
+    argument: 'initializeRoutes',
+    rule,
+    value,
+  })
 }
 
 function isRecord(value: unknown): value is Record<string, never> {

@@ -32,7 +32,8 @@ export function writeBucketLines(
       return index
     }
     if (index > 0) {
-      for (let from = start, to = at; from < end; from += 8, to += 8) view.setFloat64(to, view.getFloat64(from, true), true)
+      for (let from = start, to = at; from < end; from += 8, to += 8)
+        view.setFloat64(to, view.getFloat64(from, true), true)
       at += end - start
     }
     const { literal } = bounds[index] as { literal: Literal }

@@ -11,7 +11,11 @@ import type { ByteWriter } from './writer.ts'
  * Prometheus text format 0.0.4, which every reader knows (prometheus/docs, "Exposition formats"). Timestamps are in
  * milliseconds; exemplars, created times, units and native histograms have no place in it.
  */
-export const textFormat: ExpositionFormat = /* @__PURE__ */ format('0.0.4', 'underscores', 'text/plain; version=0.0.4; charset=utf-8')
+export const textFormat: ExpositionFormat = /* @__PURE__ */ format(
+  '0.0.4',
+  'underscores',
+  'text/plain; version=0.0.4; charset=utf-8',
+)
 
 /** Prometheus text format 1.0.0: as 0.0.4, with any UTF-8 name in quotes where the reader allows it. */
 export const textFormat1: ExpositionFormat = /* @__PURE__ */ format(

@@ -41,6 +41,7 @@ function countPushed(counts: ByteCounts, request: IncomingMessage): void {
 }
 
 function bytesOf(chunk: unknown, encoding: unknown): number {
-  if (typeof chunk === 'string') return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
+  if (typeof chunk === 'string')
+    return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
   return ArrayBuffer.isView(chunk) ? chunk.byteLength : 0
 }

@@ -71,7 +71,8 @@ async function send(
   } catch {
     // The reader went away, or the gatherer failed: before the first byte that can still be said.
     if (response.headersSent) response.destroy()
-    else response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end('The metrics cannot be gathered\n')
+    else
+      response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end('The metrics cannot be gathered\n')
   } finally {
     clearTimeout(cut)
     answer.done()

@@ -156,7 +156,9 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       help: this.#helpOf('duration'),
       labelNames,
       maxSeries,
-      ...(options.native === undefined || options.buckets !== undefined ? { buckets: options.buckets ?? names.buckets } : {}),
+      ...(options.native === undefined || options.buckets !== undefined
+        ? { buckets: options.buckets ?? names.buckets }
+        : {}),
       ...(options.native !== undefined && { native: options.native }),
     })
     if (names.inFlight !== undefined) {
@@ -167,7 +169,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       this.#requestSize = histogram('requestSize', SIZE_BUCKETS)
       this.#responseSize = histogram('responseSize', SIZE_BUCKETS)
     }
-    if (options.timeToHeaders === true) this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
+    if (options.timeToHeaders === true)
+      this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
   }
 
   /** Whether a path is left out by the `ignore` option. */
@@ -185,7 +188,12 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
    * Follows a request to its end. A response that is followed already, by an adapter mounted twice or by a server that
    * is instrumented itself, is counted once; a view that comes later tells what the first one could not.
    */
-  follow(view: FrameworkView<Request> | undefined, request: Request, raw: IncomingMessage, response: ServerResponse): void {
+  follow(
+    view: FrameworkView<Request> | undefined,
+    request: Request,
+    raw: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const followed = Exchange.of(response, this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) {
@@ -236,7 +244,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     // The length of a stream is no latency: what its client waited for was the headers.
     const latency = exchange.isStream ? exchange.headersAt - exchange.start : seconds
     this.#duration.labels(...labels).observe(latency, exemplar)
-    if (exchange.isStream) this.#streams()[1].labels(...labels).observe(seconds)
+    if (exchange.isStream)
+      this.#streams()[1]
+        .labels(...labels)
+        .observe(seconds)
     if (exchange.headersAt > 0) this.#timeToHeaders?.labels(...labels).observe(exchange.headersAt - exchange.start)
     this.#requestSize?.labels(...labels).observe(exchange.requestBytes)
     this.#responseSize?.labels(...labels).observe(exchange.responseBytes)
@@ -357,10 +368,12 @@ function checkOptions(options: HttpMetricsOptions<never>): void {
   }
   if (labels !== undefined) {
     if (typeof labels !== 'object' || labels === null) refuse('labels', 'to be an object of functions')
-    if (!Object.values(labels).every((value) => typeof value === 'function')) refuse('labels', 'to be an object of functions')
+    if (!Object.values(labels).every((value) => typeof value === 'function'))
+      refuse('labels', 'to be an object of functions')
   }
   if (promoteParams !== undefined) {
-    if (typeof promoteParams !== 'object' || promoteParams === null) refuse('promoteParams', 'to be an object of arrays')
+    if (typeof promoteParams !== 'object' || promoteParams === null)
+      refuse('promoteParams', 'to be an object of arrays')
     if (!Object.values(promoteParams).every(Array.isArray)) refuse('promoteParams', 'to be an object of arrays')
   }
   if (ignore !== undefined && typeof ignore !== 'function') {

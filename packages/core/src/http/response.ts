@@ -14,11 +14,20 @@ export async function metricsResponse(request: Request, options: MetricsResponse
     scrapesOf.set(options, scrapes)
   }
   const { method, url, headers } = request
-  const answer = await scrapes.answer({ method, url, header: (name) => headers.get(name) ?? undefined, original: request })
+  const answer = await scrapes.answer({
+    method,
+    url,
+    header: (name) => headers.get(name) ?? undefined,
+    original: request,
+  })
   const { status, body, encoding, done } = answer
-  if (body === undefined || typeof body === 'string') return new Response(body ?? null, { status, headers: answer.headers })
+  if (body === undefined || typeof body === 'string')
+    return new Response(body ?? null, { status, headers: answer.headers })
   const page = streamOf(body, answer.timeout, done)
-  const compressed = encoding === undefined ? page : page.pipeThrough(new CompressionStream('gzip') as ReadableWritablePair<Uint8Array, Uint8Array>)
+  const compressed =
+    encoding === undefined
+      ? page
+      : page.pipeThrough(new CompressionStream('gzip') as ReadableWritablePair<Uint8Array, Uint8Array>)
   return new Response(compressed as BodyInit, { status, headers: answer.headers })
 }
 

@@ -67,7 +67,13 @@ export class Scrapes<Request> {
   /** `encodings` are those that the transport can do, best first. */
   constructor(subject: string, options: ScrapeOptions<Request>, encodings: readonly ('gzip' | 'br' | 'zstd')[]) {
     refuseUnknownOptions(subject, undefined, options, SCRAPE_OPTIONS)
-    const { registry = defaultRegistry, compression = true, maxRequestsInFlight = 40, timeout = 60_000, authorize } = options
+    const {
+      registry = defaultRegistry,
+      compression = true,
+      maxRequestsInFlight = 40,
+      timeout = 60_000,
+      authorize,
+    } = options
     const refuse = (argument: string, rule: string, value: unknown): never => {
       throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument, rule, value })
     }
@@ -135,4 +141,3 @@ function seriesFailed(gatherer: Gatherer): (error: unknown, family: MetricFamily
   const registry = gatherer as Partial<typeof defaultRegistry>
   return (error, family) => registry.seriesFailed?.(error, family)
 }
-

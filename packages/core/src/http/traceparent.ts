@@ -9,5 +9,7 @@ export function exemplarOf(header: string | string[] | undefined): ExemplarLabel
   if (match === null || header?.slice(0, 2) === 'ff') return undefined
   const [, traceId, spanId, flags] = match as unknown as [string, string, string, string]
   const sampled = (Number.parseInt(flags, 16) & 1) === 1
-  return sampled && /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(spanId) ? { trace_id: traceId, span_id: spanId } : undefined
+  return sampled && /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(spanId)
+    ? { trace_id: traceId, span_id: spanId }
+    : undefined
 }

@@ -1,4 +1,12 @@
-import { encode, encodeStream, type EscapingScheme, type MetricFamily, textFormat, textFormat1, type ValueSeries } from '@narthex/core'
+import {
+  encode,
+  encodeStream,
+  type EscapingScheme,
+  type MetricFamily,
+  textFormat,
+  textFormat1,
+  type ValueSeries,
+} from '@narthex/core'
 import { describe, expect, it } from 'vitest'
 
 function pageOf(family: MetricFamily, escaping: EscapingScheme = 'underscores'): string {

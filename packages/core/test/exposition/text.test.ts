@@ -310,7 +310,20 @@ describe('hostile label values', () => {
 })
 
 it('writes the buckets of a histogram with a timestamp', () => {
-  const series = [{ labels: {}, timestamp: 1.5, buckets: [{ le: 1, count: 2 }, { le: Infinity, count: 3 }], count: 3, sum: 4 }]
+  const series = [
+    {
+      labels: {},
+      timestamp: 1.5,
+      buckets: [
+        { le: 1, count: 2 },
+        { le: Infinity, count: 3 },
+      ],
+      count: 3,
+      sum: 4,
+    },
+  ]
   const page = new TextDecoder().decode(encode([{ name: 'h', help: '', type: 'histogram', series }]))
-  expect(page).toBe('# TYPE h histogram\nh_bucket{le="1"} 2 1500\nh_bucket{le="+Inf"} 3 1500\nh_sum 4 1500\nh_count 3 1500\n')
+  expect(page).toBe(
+    '# TYPE h histogram\nh_bucket{le="1"} 2 1500\nh_bucket{le="+Inf"} 3 1500\nh_sum 4 1500\nh_count 3 1500\n',
+  )
 })

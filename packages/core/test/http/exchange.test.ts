@@ -67,6 +67,8 @@ it('tells of headers once, and the first of two owners before or after the other
 
 function get(port: number, agent?: Agent): Promise<void> {
   return new Promise((resolve, reject) => {
-    httpRequest({ port, agent }, (response) => response.resume().on('close', resolve)).on('error', reject).end()
+    httpRequest({ port, agent }, (response) => response.resume().on('close', resolve))
+      .on('error', reject)
+      .end()
   })
 }

@@ -34,7 +34,9 @@ function ask(headers: Record<string, string> = {}, path = '/', method = 'GET'): 
     const request = httpRequest({ port, method, path, headers }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }))
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+      )
       response.on('error', reject)
     })
     request.on('error', reject).end()
@@ -76,7 +78,9 @@ describe('metricsHandler', () => {
   it('filters by `name[]`, of families and of samples', async () => {
     await serve({ registry: twoMetrics() })
     const names = async (query: string): Promise<string[]> =>
-      [...(await ask({}, `/metrics?${query}`)).body.toString().matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name as string)
+      [...(await ask({}, `/metrics?${query}`)).body.toString().matchAll(/^# TYPE (\S+)/gm)].map(
+        ([, name]) => name as string,
+      )
     expect(await names('name[]=pears')).toEqual(['pears'])
     expect(await names('name%5B%5D=apples_total')).toEqual(['apples_total'])
     expect(await names('name[]=pears&name[]=apples')).toHaveLength(2)
@@ -130,7 +134,15 @@ describe('metricsHandler', () => {
   })
 
   it('refuses unknown and invalid options', () => {
-    for (const options of [{ reg: 1 }, { registry: {} }, { compression: 1 }, { maxRequestsInFlight: 0 }, { timeout: 0 }, { timeout: '1' }, { authorize: 1 }]) {
+    for (const options of [
+      { reg: 1 },
+      { registry: {} },
+      { compression: 1 },
+      { maxRequestsInFlight: 0 },
+      { timeout: 0 },
+      { timeout: '1' },
+      { authorize: 1 },
+    ]) {
       expect(() => metricsHandler(options as never)).toThrow(MetricError)
     }
   })
@@ -178,7 +190,9 @@ describe('scrapes at once', () => {
   it('wait for a slow reader without taking the page into memory', async () => {
     let taken = 0
     await serve({ registry: largePage(() => (taken += 1)) })
-    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'))
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'),
+    )
     await new Promise((resolve) => socket.once('data', resolve))
     socket.pause()
     let before = -1

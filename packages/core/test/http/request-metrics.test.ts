@@ -20,8 +20,10 @@ const answers: { readonly [route: string]: Answer } = {
   '/drip': (_request, response) => response.write('drip'),
   '/large': (_request, response) => response.end(Buffer.alloc(2 ** 25)),
   '/timeout': (_request, response) => setTimeout(() => response.writeHead(503).end(), 10),
-  '/events': (_request, response) => response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('data: 1\n\n'),
-  '/endless-events': (_request, response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n'),
+  '/events': (_request, response) =>
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('data: 1\n\n'),
+  '/endless-events': (_request, response) =>
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n'),
 }
 
 const view: FrameworkView<IncomingMessage> = { route: (request) => routeOf(request) }
@@ -94,11 +96,18 @@ runRequestTable({
 describe('HttpMetrics', () => {
   it('counts a response once for each registry, whoever asks how often', async () => {
     const [one, two] = [new Registry(), new Registry()]
-    const metrics = [new HttpMetrics({ registry: one }), new HttpMetrics({ registry: one }), new HttpMetrics({ registry: two })]
-    const app = await start(one, createServer((request, response) => {
-      for (const each of metrics) each.follow(view, request, request, response)
-      response.end()
-    }))
+    const metrics = [
+      new HttpMetrics({ registry: one }),
+      new HttpMetrics({ registry: one }),
+      new HttpMetrics({ registry: two }),
+    ]
+    const app = await start(
+      one,
+      createServer((request, response) => {
+        for (const each of metrics) each.follow(view, request, request, response)
+        response.end()
+      }),
+    )
     await fetch(`http://127.0.0.1:${app.port}/plain`)
     await settled(one)
     expect([...(await countsOf(one))]).toEqual([['GET /plain 200', 1]])
@@ -109,11 +118,14 @@ describe('HttpMetrics', () => {
   it('takes the view of an adapter for a request that a server was following already', async () => {
     const registry = new Registry()
     const metrics = new HttpMetrics({ registry })
-    const app = await start(registry, createServer((request, response) => {
-      metrics.follow(undefined, request, request, response)
-      metrics.follow(view, request, request, response)
-      response.end()
-    }))
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        metrics.follow(undefined, request, request, response)
+        metrics.follow(view, request, request, response)
+        response.end()
+      }),
+    )
     await fetch(`http://127.0.0.1:${app.port}/users/7`)
     await settled(registry)
     expect([...(await countsOf(registry)).keys()]).toEqual(['GET /users/:id 200'])
@@ -123,7 +135,12 @@ describe('HttpMetrics', () => {
   it('is told by a response that no server of Node stands behind, by finish alone or by both', async () => {
     for (const events of [['finish'], ['close'], ['finish', 'close'], ['close', 'finish']]) {
       const registry = new Registry()
-      const response = Object.assign(new EventEmitter(), { writableEnded: true, statusCode: 201, writeHead() {}, getHeader() {} })
+      const response = Object.assign(new EventEmitter(), {
+        writableEnded: true,
+        statusCode: 201,
+        writeHead() {},
+        getHeader() {},
+      })
       const request = { method: 'GET', url: '/plain', headers: {}, socket: null } as unknown as IncomingMessage
       new HttpMetrics({ registry }).follow(view, request, request, response as unknown as ServerResponse)
       expect(await inFlight(registry)).toBe(1)
@@ -151,11 +168,14 @@ describe('HttpMetrics', () => {
       throw new Error('hook')
     }
     const metrics = new HttpMetrics({ registry, route: fails, labels: { a: fails }, exemplars: fails, ignore: fails })
-    const app = await start(registry, createServer((request, response) => {
-      expect(metrics.ignores(request.url ?? '', request)).toBe(false)
-      metrics.follow(view, request, request, response)
-      response.end()
-    }))
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        expect(metrics.ignores(request.url ?? '', request)).toBe(false)
+        metrics.follow(view, request, request, response)
+        response.end()
+      }),
+    )
     expect((await fetch(`http://127.0.0.1:${app.port}/plain`)).status).toBe(200)
     await settled(registry)
     expect([...(await countsOf(registry)).keys()]).toEqual(['GET /plain 200'])
@@ -183,12 +203,16 @@ describe('HttpMetrics', () => {
     ]
     const registry = new Registry()
     const metrics = new HttpMetrics({ registry })
-    const app = await start(registry, createServer((request, response) => {
-      metrics.follow(view, request, request, response)
-      ways[Number(request.url?.slice(1))]?.(request, response)
-      response.end('data: 1\n\n')
-    }))
-    for (const index of ways.keys()) await fetch(`http://127.0.0.1:${app.port}/${index}`).then((answer) => answer.text())
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        metrics.follow(view, request, request, response)
+        ways[Number(request.url?.slice(1))]?.(request, response)
+        response.end('data: 1\n\n')
+      }),
+    )
+    for (const index of ways.keys())
+      await fetch(`http://127.0.0.1:${app.port}/${index}`).then((answer) => answer.text())
     await settled(registry)
     const labels = { method: 'GET', route: '<unmatched>', code: '200' }
     expect(registry.getSampleValue('http_stream_duration_seconds_count', labels)).toBe(ways.length)
@@ -198,7 +222,18 @@ describe('HttpMetrics', () => {
 
   it('refuses what is not an option, and does not define anything then', () => {
     const registry = new Registry()
-    for (const options of [{ nam: 1 }, { naming: 'x' }, { labels: { a: 1 } }, { labels: 1 }, { ignore: 1 }, { route: '/' }, { sizes: 1 }, { exemplars: 1 }, { promoteParams: { a: 'b' } }, { registry: {} }]) {
+    for (const options of [
+      { nam: 1 },
+      { naming: 'x' },
+      { labels: { a: 1 } },
+      { labels: 1 },
+      { ignore: 1 },
+      { route: '/' },
+      { sizes: 1 },
+      { exemplars: 1 },
+      { promoteParams: { a: 'b' } },
+      { registry: {} },
+    ]) {
       expect(() => new HttpMetrics({ registry, ...options } as never)).toThrow(MetricError)
     }
     expect(registry.get('http_requests_total')).toBeUndefined()

@@ -22,7 +22,10 @@ it('refuses other methods with Allow', async () => {
 })
 
 it('compresses with gzip where that is accepted', async () => {
-  const response = await metricsResponse(new Request('http://a/', { headers: { 'accept-encoding': 'br, gzip' } }), options)
+  const response = await metricsResponse(
+    new Request('http://a/', { headers: { 'accept-encoding': 'br, gzip' } }),
+    options,
+  )
   expect(response.headers.get('content-encoding')).toBe('gzip')
   expect(gunzipSync(Buffer.from(await response.arrayBuffer())).toString()).toContain('apples_total 3\n')
 })

@@ -16,7 +16,13 @@ it('serves the page at its URL and at no other', async () => {
 })
 
 it('serves at another path, and guards it', async () => {
-  const server = await startMetricsServer({ port: 0, host: '127.0.0.1', path: '/prom', registry, authorize: () => false })
+  const server = await startMetricsServer({
+    port: 0,
+    host: '127.0.0.1',
+    path: '/prom',
+    registry,
+    authorize: () => false,
+  })
   expect(server.url).toMatch(/\/prom$/)
   expect((await fetch(server.url)).status).toBe(401)
   await server[Symbol.asyncDispose]()

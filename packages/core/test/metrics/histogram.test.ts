@@ -161,7 +161,10 @@ it('counts on past 32 bits', () => {
   const [block] = layout.claim()
   block.counts[0] = 0xffff_ffff
   for (const value of [0.5, 0.5, 2]) child.observe(value)
-  expect(child.snapshot()).toMatchObject({ count: 2 ** 32 + 2, buckets: [{ count: 2 ** 32 + 1 }, { count: 2 ** 32 + 2 }] })
+  expect(child.snapshot()).toMatchObject({
+    count: 2 ** 32 + 2,
+    buckets: [{ count: 2 ** 32 + 1 }, { count: 2 ** 32 + 2 }],
+  })
   child.zero()
   expect(child.snapshot()).toMatchObject({ count: 0, sum: 0 })
 })
