@@ -228,7 +228,8 @@ function onEnd(this: ServerResponse): void {
 
 function onConnectionEnd(this: Connection): void {
   for (let first = this[KEY]?.first; first !== undefined; first = this[KEY]?.first) {
-    settle(first.response, first.response.writableEnded)
+    // Frameworks may still answer an upload that was cut off, with a 400 that nobody gets.
+    settle(first.response, first.response.writableEnded && first.raw.complete)
   }
 }
 

@@ -72,3 +72,25 @@ function get(port: number, agent?: Agent): Promise<void> {
       .end()
   })
 }
+
+it('takes an upload that was cut off for one that the client left, whatever a framework answers to it', async () => {
+  const ends: boolean[] = []
+  const listener: ExchangeListener<IncomingMessage> = {
+    headersSent: () => {},
+    settled: (_exchange, _response, isComplete) => void ends.push(isComplete),
+  }
+  const server = createServer((request, response) => {
+    new Exchange({}, listener, undefined, request, request, response, 'POST')
+    // As body parsers have it: their error is answered with a 400, to nobody.
+    request.on('error', () => response.writeHead(400).end('request aborted'))
+    request.resume()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const upload = httpRequest({ port, method: 'POST', headers: { 'Content-Length': '4096' } })
+  upload.on('error', () => {})
+  upload.write('some')
+  setTimeout(() => upload.destroy(), 50)
+  await expect.poll(() => ends, { timeout: 5_000 }).toEqual([false])
+  await new Promise((resolve) => server.close(resolve))
+})
