@@ -82,7 +82,7 @@ it('takes an upload that was cut off for one that the client left, whatever a fr
   const server = createServer((request, response) => {
     new Exchange({}, listener, undefined, request, request, response, 'POST')
     // As body parsers have it: their error is answered with a 400, to nobody.
-    request.on('error', () => response.writeHead(400).end('request aborted'))
+    request.on('error', () => {}).on('aborted', () => response.writeHead(400).end('request aborted'))
     request.resume()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
