@@ -26,12 +26,12 @@ export class HistogramLayout {
   }
 
   /**
-   * A block with a row to spare, and that row's number. Blocks double up to 64 rows, so that a metric with one series has
+   * A block with a row to spare, and that row's number. Blocks double up to 128 rows, so that a metric with one series has
    * no room for more; a block goes when the last series in it does.
    */
   claim(): [block: CellBlock, row: number] {
     if (this.#block === undefined || this.#next === this.#block.rows) {
-      this.#block = new CellBlock(this, Math.min(64, (this.#block?.rows ?? 0.5) * 2))
+      this.#block = new CellBlock(this, Math.min(128, (this.#block?.rows ?? 0.5) * 2))
       this.#next = 0
     }
     return [this.#block, this.#next++]
