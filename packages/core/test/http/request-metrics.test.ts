@@ -197,7 +197,7 @@ describe('HttpMetrics', () => {
         const own = response.writeHead
         response.writeHead = function (this: ServerResponse, ...args: never[]) {
           response.setHeader('Content-Type', type)
-          return own.apply(this, args)
+          return own.apply(this, args as unknown as Parameters<typeof own>)
         } as typeof own
       },
     ]
