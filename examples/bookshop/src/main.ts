@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { collectDefaultMetrics } from '@narthex/core/collectors'
 import { Dashboard } from './dashboard.ts'
 import { freePort } from './free-port.ts'
 import { HOW_TO_GET_PROMETHEUS, Prometheus } from './prometheus.ts'
@@ -54,6 +55,7 @@ try {
 async function run(options: Options): Promise<void> {
   const asked = askedToEnd()
   const port = await freePort('localhost', options.port ?? 3000, options.port === undefined)
+  using _runtime = collectDefaultMetrics()
   const server = createServer(await options.framework(new Shop()))
   await once(server.listen(port, 'localhost'), 'listening')
   const url = `http://localhost:${port}`
