@@ -1,4 +1,3 @@
-import type { MetricFamily } from '../family.ts'
 import type { Labels } from '../labels.ts'
 import { escapeLabelName, type EscapingScheme, isValidName } from '../names.ts'
 
@@ -45,11 +44,4 @@ export class LabelNames {
   #isTaken(written: string): boolean {
     return written === this.own || written === '__name__'
   }
-}
-
-/** The label that the lines of a family add to those of its series. */
-export function ownLabelOf(family: MetricFamily): string | undefined {
-  if (family.type === 'histogram' || family.type === 'gaugehistogram') return 'le'
-  if (family.type === 'summary') return 'quantile'
-  return family.type === 'stateset' ? family.name : undefined
 }

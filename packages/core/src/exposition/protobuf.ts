@@ -1,7 +1,7 @@
 import { counterSampleName, type MetricFamily, type MetricType, type Series } from '../family.ts'
+import { ownLabelOf } from '../labels.ts'
 import { escapeName, type EscapingScheme } from '../names.ts'
 import type { ExpositionFormat } from './format.ts'
-import { ownLabelOf } from './label-names.ts'
 import { MetricWriter } from './protobuf-metric.ts'
 import { refusal, type Refused } from './refusal.ts'
 import { BYTES, VARINT, writeString, writeVarint } from './wire.ts'
@@ -58,7 +58,7 @@ function* writeFamily(
   if (family.help !== '') writeString(body.writer, FAMILY_HELP, family.help)
   body.writer.byte(FAMILY_TYPE)
   writeVarint(body.writer, TYPE_NUMBERS[family.type])
-  const metrics = new MetricWriter(family, escaping, ownLabelOf(family))
+  const metrics = new MetricWriter(family, escaping, ownLabelOf(family.type, family.name))
   let written = 0
   let complete = 0
   let refusing = false

@@ -11,9 +11,9 @@ import {
   type SummarySeries,
   type ValueSeries,
 } from '../family.ts'
+import { ownLabelOf } from '../labels.ts'
 import { escapeName, type EscapingScheme } from '../names.ts'
 import { isWritableExemplar } from './exemplar.ts'
-import { ownLabelOf } from './label-names.ts'
 import { LineWriter, nameStart, writeCount, writeEscaped } from './lines.ts'
 import { createdOf, refusal, type Refused } from './refusal.ts'
 import { writeBucketLines } from './bucket-lines.ts'
@@ -48,7 +48,7 @@ export function* writeTextFamily(
   dialect: TextDialect,
   refused: Refused | undefined,
 ): Generator<void> {
-  const lines = new LineWriter(page, dialect.escaping, ownLabelOf(family))
+  const lines = new LineWriter(page, dialect.escaping, ownLabelOf(family.type, family.name))
   const [name, write] = seriesWriter(family, page, lines, dialect)
   let refusing = false
   let started = false
