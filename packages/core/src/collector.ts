@@ -9,6 +9,13 @@ export interface CollectOptions {
   readonly timeout: number
 }
 
+/**
+ * What a collector's numbers speak of, which decides what a page over several processes shows: those of each `thread`,
+ * those of each `process` once, or what is `shared` and the same whoever asks, such as the rows of a database: taken from
+ * the process that is scraped. A metric is of its `thread`, a collector `shared` unless it says otherwise.
+ */
+export type CollectorScope = 'thread' | 'process' | 'shared'
+
 /** The part of a family that is known before anything is collected. */
 export interface FamilyDescription {
   readonly name: string
@@ -20,6 +27,8 @@ export interface FamilyDescription {
  * Whoever brings metric families to a scrape: every metric is one, and so is whatever reads numbers that live elsewhere.
  */
 export interface Collector {
+  /** See {@link CollectorScope}. */
+  readonly scope?: CollectorScope
   /** Names the collector in `narthex_collector_errors_total`; its constructor's name stands in. */
   readonly name?: string
   /**
@@ -38,7 +47,7 @@ export interface Collector {
 }
 
 /** A loss that a metric counts instead of throwing: the self-metric that tells of it. */
-export type Loss = 'series_overflow' | 'collector_errors' | 'exemplars_dropped' | 'hook_errors'
+export type Loss = 'series_overflow' | 'collector_errors' | 'exemplars_dropped' | 'hook_errors' | 'multiprocess_errors'
 
 /** Finds exemplars for observations that came without one. */
 export interface ExemplarSource {
@@ -72,6 +81,19 @@ export interface GatherOptions {
   readonly timeout?: number
   /** The page's escaping: families whose names would be the same after it are left out but the first. */
   readonly escaping?: 'underscores' | 'dots' | 'values' | 'allow-utf-8'
+}
+
+/** A family as one thread has it, for a page over several. */
+export interface OwnFamily {
+  readonly family: MetricFamily
+  readonly scope: 'thread' | 'process'
+  readonly isMetric: boolean
+}
+
+/** Stands in for a registry's own metrics: with several processes, a view over all of them. */
+export interface PageView {
+  /** The families in place of the registry's own, as these are: without its prefix and labels. Never throws. */
+  families(options: CollectOptions): AsyncIterable<MetricFamily>
 }
 
 /** Whatever has a page's worth of families: a registry, or a view over several. */

@@ -21,6 +21,14 @@ export interface Exemplar {
   readonly timestamp?: number
 }
 
+/**
+ * How the gauges of several processes make one number. `each` keeps them apart, with a label `pid`; `mostrecent` is the
+ * one that was set last.
+ */
+export type Aggregation = (typeof AGGREGATIONS)[number]
+
+export const AGGREGATIONS = ['sum', 'min', 'max', 'avg', 'mostrecent', 'each'] as const
+
 /** What every series has. */
 export interface SeriesBase {
   readonly labels: Labels
@@ -28,6 +36,11 @@ export interface SeriesBase {
   readonly timestamp?: number
   /** When counting began: seconds since the epoch. */
   readonly created?: number
+  /**
+   * When it was last set, in seconds since the epoch, 0 for never: where the latest of several processes counts. No page
+   * shows it.
+   */
+  readonly updated?: number
 }
 
 /** A series of a counter, a gauge or an unknown family. */
@@ -85,10 +98,15 @@ export interface SummarySeries extends SeriesBase {
   readonly count?: number
   readonly sum?: number
   readonly quantiles: readonly Quantile[]
+  /** What the quantiles are read from, where it is known: values with their counts, in no order. Digests add up. */
+  readonly digest?: Iterable<readonly [value: number, count: number]>
 }
 
 /** The facts of an Info are its labels. */
-export type InfoSeries = SeriesBase
+export interface InfoSeries extends SeriesBase {
+  /** The labels that tell it from its siblings, where it is known which of them are not facts. */
+  readonly identity?: Labels
+}
 
 export interface StateSetSeries extends SeriesBase {
   readonly states: readonly { readonly name: string; readonly enabled: boolean }[]
@@ -115,6 +133,10 @@ interface FamilyOf<Type extends MetricType> {
   readonly unit?: string
   /** A counter whose samples carry no `_total` (OpenMetrics writes it all the same). */
   readonly totalSuffix?: false
+  /** How a gauge of several processes makes one: `sum` where it is not told. */
+  readonly aggregation?: Aggregation
+  /** A gauge whose processes count after their end, too. */
+  readonly live?: false
   /** Can be iterated again and again; what it yields is a snapshot of that moment. */
   readonly series: Iterable<SeriesOf[Type]>
 }

@@ -18,6 +18,7 @@ export { type AnyMetric, defaultRegistry, Registry, type RegistryOptions } from 
 export {
   type Collection,
   type CollectOptions,
+  type CollectorScope,
   type Collector,
   type CollectorHost,
   type ExemplarSource,
@@ -43,6 +44,7 @@ export {
   type ValueMetricFamilyOptions,
 } from './metric-families.ts'
 export {
+  type Aggregation,
   type Bucket,
   type BucketSpan,
   type Exemplar,

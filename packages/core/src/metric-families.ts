@@ -1,16 +1,18 @@
 import { MetricError, refuseUnknownOptions } from './errors.ts'
-import type {
-  Bucket,
-  Exemplar,
-  HistogramSeries,
-  InfoSeries,
-  MetricType,
-  NativeHistogram,
-  Quantile,
-  SeriesOf,
-  StateSetSeries,
-  SummarySeries,
-  ValueSeries,
+import {
+  type Aggregation,
+  AGGREGATIONS,
+  type Bucket,
+  type Exemplar,
+  type HistogramSeries,
+  type InfoSeries,
+  type MetricType,
+  type NativeHistogram,
+  type Quantile,
+  type SeriesOf,
+  type StateSetSeries,
+  type SummarySeries,
+  type ValueSeries,
 } from './family.ts'
 import { type Labels, labelsFrom, type LabelValue, labelValueOf, NO_LABELS } from './labels.ts'
 import { isValidName } from './names.ts'
@@ -150,6 +152,18 @@ abstract class ValueFamily<Type extends 'counter' | 'gauge' | 'unknown'> extends
 /** A gauge family for a custom collector: `new GaugeMetricFamily({ name, help, value: 7 })`. */
 export class GaugeMetricFamily extends ValueFamily<'gauge'> {
   readonly type = 'gauge'
+  /** How those of several processes make one, for a collector that is not `shared`. */
+  declare readonly aggregation?: Aggregation
+
+  constructor(options: ValueMetricFamilyOptions & { readonly aggregation?: Aggregation }) {
+    super(options, '', ['aggregation'])
+    const { aggregation } = options
+    if (aggregation === undefined) return
+    if (!AGGREGATIONS.includes(aggregation)) {
+      this.refuse('aggregation', `to be one of ${AGGREGATIONS.join(', ')}`, aggregation)
+    }
+    this.aggregation = aggregation
+  }
 }
 
 /** A family of unknown type, for numbers whose meaning the collector cannot know. */

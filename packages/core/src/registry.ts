@@ -1,11 +1,15 @@
 import type {
   Collector,
   CollectorHost,
+  CollectOptions,
+  CollectorScope,
   ExemplarSource,
   FamilyDescription,
   Gatherer,
   GatherOptions,
   Loss,
+  OwnFamily,
+  PageView,
   Registrar,
 } from './collector.ts'
 import { claimDefaultRegistry } from './default-registry.ts'
@@ -58,6 +62,7 @@ const LOSSES: Readonly<Record<Loss, { help: string; label: string }>> = {
   series_overflow: { help: 'Updates that went to the overflow series of a metric at its maxSeries.', label: 'metric' },
   collector_errors: { help: 'Collections that failed, were late or clashed, by collector.', label: 'collector' },
   hook_errors: { help: 'Functions given as options that have thrown, by option.', label: 'hook' },
+  multiprocess_errors: { help: 'Snapshots that could not be written, read or merged, by cause.', label: 'cause' },
   exemplars_dropped: { help: 'Exemplars that broke the rules of the format.', label: 'metric' },
 }
 
@@ -73,13 +78,14 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   readonly #sampleNames = new Map<string, Collector>()
   readonly #running = new Map<Collector, Promise<readonly MetricFamily[]>>()
   /** Whose the families are that {@link Registry.gather} gave: their series may fail later. */
-  readonly #origins = new WeakMap<MetricFamily, Collector>()
+  readonly #origins = new WeakMap<MetricFamily, Collector | PageView>()
   readonly #losses = new Map<Loss, Counter<string>>()
   readonly #warned = new Set<string>()
   readonly #labels: Labels
   readonly #prefix: string
   readonly #collectTimeout: number
   readonly #exemplarInterval: number
+  #view: PageView | undefined = undefined
   #exemplars: FindExemplar | undefined = undefined
   #exemplarSampler: ExemplarSampler | undefined = undefined
 
@@ -261,28 +267,72 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     const names = options.names === undefined ? undefined : new Set(options.names)
     const timeout = Math.min(options.timeout ?? Infinity, this.#collectTimeout)
     const page = new PageNames(options.escaping ?? 'allow-utf-8')
+    const view = this.#view
     const started = [...this.#collectors.keys()]
+      .filter((collector) => view === undefined || scopeOf(collector) === 'shared')
       .filter((collector) => names === undefined || this.#mayHold(collector, names))
       .map((collector) => ({ collector, families: this.#start(collector, timeout) }))
+    if (view !== undefined) {
+      for await (const family of view.families({ timeout })) {
+        const exposed = this.#claimed(family, view, page, names)
+        if (exposed !== undefined) yield exposed
+      }
+    }
     for (const { collector, families } of started) {
       // Awaiting what is there already would cost a turn of the microtask queue for each metric.
       const found = families instanceof Promise ? await families : families
       for (const family of found) {
-        const exposed = this.#exposed(family, collector)
-        if (names !== undefined && !sampleNamesOf(exposed.name, exposed.type).some((name) => names.has(name))) continue
-        const clash = page.claim(exposed)
-        if (clash === undefined) {
-          this.#origins.set(exposed, collector)
-          yield exposed
-        } else this.#collectorFailed(collector, `its family \`${family.name}\` clashes with another on \`${clash}\``)
+        const exposed = this.#claimed(family, collector, page, names)
+        if (exposed !== undefined) yield exposed
       }
     }
+    if (view !== undefined) return
     for (const counter of this.#losses.values()) {
-      const family = this.#exposed(counter.family, counter)
-      if (names === undefined || sampleNamesOf(family.name, family.type).some((name) => names.has(name))) {
-        if (page.claim(family) === undefined) yield family
+      const exposed = this.#claimed(counter.family, counter, page, names)
+      if (exposed !== undefined) yield exposed
+    }
+  }
+
+  /**
+   * Has pages show `view` in place of the registry's own metrics, of collectors of a `thread` or `process` and of the
+   * losses; `undefined` ends that. Made for `enableMultiprocess`.
+   * @internal
+   */
+  showThrough(view: PageView | undefined): void {
+    this.#view = view
+  }
+
+  /** @internal */
+  get view(): PageView | undefined {
+    return this.#view
+  }
+
+  /**
+   * What a view over several processes needs of this one: the families of its own, without prefix and labels.
+   * @internal
+   */
+  async *ownFamilies({ timeout }: CollectOptions): AsyncGenerator<OwnFamily, void, void> {
+    const limit = Math.min(timeout, this.#collectTimeout)
+    const started = [...this.#collectors.keys()]
+      .filter((collector) => scopeOf(collector) !== 'shared')
+      .map((collector) => ({ collector, families: this.#start(collector, limit) }))
+    for (const { collector, families } of started) {
+      const scope = scopeOf(collector) === 'process' ? 'process' : 'thread'
+      for (const family of families instanceof Promise ? await families : families) {
+        const own = isMetric(collector)
+        yield { family: own ? family : checkedFamily(family), scope, isMetric: own }
       }
     }
+    for (const { family } of this.#losses.values()) yield { family, scope: 'thread', isMetric: true }
+  }
+
+  /**
+   * The families of all metrics as they are now, without running a callback.
+   * @internal
+   */
+  ownMetrics(): OwnFamily[] {
+    const metrics = [...this.#collectors.keys(), ...this.#losses.values()].filter(isMetric)
+    return metrics.map(({ family }) => ({ family, scope: 'thread', isMetric: true }))
   }
 
   /** The page as a string, by default in text 0.0.4. */
@@ -340,6 +390,24 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     const origin = this.#origins.get(family)
     this.countLoss('collector_errors', origin === undefined ? family.name : nameOf(origin))
     this.#warnOnce(`series ${family.name}`, `Series of \`${family.name}\` failed: ${describeError(error)}`)
+  }
+
+  /** The family as this page shows it; `undefined` where it is not asked for, or its names are taken. */
+  #claimed(
+    family: MetricFamily,
+    origin: Collector | PageView,
+    page: PageNames,
+    names: ReadonlySet<string> | undefined,
+  ): MetricFamily | undefined {
+    const exposed = this.#exposed(family, origin)
+    if (names !== undefined && !sampleNamesOf(exposed.name, exposed.type).some((name) => names.has(name))) return
+    const clash = page.claim(exposed)
+    if (clash === undefined) {
+      this.#origins.set(exposed, origin)
+      return exposed
+    }
+    this.#collectorFailed(origin, `its family \`${family.name}\` clashes with another on \`${clash}\``)
+    return
   }
 
   #getOrAdd<M extends AnyMetric>(candidate: M): M {
@@ -427,7 +495,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     return Promise.race([run, late]).finally(() => clearTimeout(timer))
   }
 
-  #collectorFailed(collector: Collector, problem: string): readonly MetricFamily[] {
+  #collectorFailed(collector: Collector | PageView, problem: string): readonly MetricFamily[] {
     const name = nameOf(collector)
     this.countLoss('collector_errors', name)
     this.#warnOnce(`collector ${name}`, `Collector \`${name}\` has lost families of a page: ${problem}`)
@@ -441,8 +509,8 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   }
 
   /** The family as the page shows it: with the registry's prefix and labels. */
-  #exposed(family: MetricFamily, collector: Collector): MetricFamily {
-    const checked = isMetric(collector) ? family : checkedFamily(family)
+  #exposed(family: MetricFamily, origin: Collector | PageView): MetricFamily {
+    const checked = isMetric(origin) || origin === this.#view ? family : checkedFamily(family)
     const prefix = this.#prefix
     const labels = this.#labels
     const added = Object.keys(labels).length > 0
@@ -496,8 +564,12 @@ async function familiesOf(collection: unknown, custom: boolean): Promise<readonl
   return families
 }
 
-function nameOf(collector: Collector | FamilyDescription): string {
-  const { name } = collector
+function scopeOf(collector: Collector): CollectorScope {
+  return collector.scope ?? (isMetric(collector) ? 'thread' : 'shared')
+}
+
+function nameOf(collector: Collector | FamilyDescription | PageView): string {
+  const { name } = collector as Partial<FamilyDescription>
   return typeof name === 'string' && name !== '' ? name : kindOf(collector)
 }
 

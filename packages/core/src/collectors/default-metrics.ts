@@ -147,12 +147,13 @@ function checkedLabels(labels: DefaultMetricsOptions['labels'] = {}): Labels {
 
 /** A collector of this call's own, so that stopping it leaves another call's alone, with prefix and labels. */
 function decorated(collector: RuntimeCollector, prefix: string, labels: Labels): RuntimeCollector {
-  const { name, stop } = collector
-  if (prefix === '' && Object.keys(labels).length === 0) return { ...collector }
+  const { name, stop, scope = 'thread' } = collector
+  if (prefix === '' && Object.keys(labels).length === 0) return { ...collector, scope }
   const expose = (family: MetricFamily): MetricFamily =>
     ({ ...family, name: prefix + family.name, series: labelled(family, labels) }) as MetricFamily
   return {
     name,
+    scope,
     stop,
     describe: () => collector.describe().map((family) => ({ ...family, name: prefix + family.name })),
     collect: async () => (await collector.collect()).map(expose),

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import type { FamilyDescription } from '../collector.ts'
-import type { MetricFamily } from '../family.ts'
+import type { Aggregation, MetricFamily } from '../family.ts'
 import { CounterMetricFamily, GaugeMetricFamily } from '../metric-families.ts'
 import type { RuntimeCollector } from './runtime-collector.ts'
 
@@ -28,6 +28,7 @@ export function processCollector(): RuntimeCollector {
   const linux = process.platform === 'linux' ? new LinuxProcess() : undefined
   return {
     name: 'process',
+    scope: 'process',
     describe: () => FAMILIES,
     async collect() {
       const { user, system } = process.cpuUsage()
@@ -35,7 +36,7 @@ export function processCollector(): RuntimeCollector {
         counter('process_cpu_seconds', 'User and system CPU time spent, in seconds.', (user + system) / 1e6),
         counter('process_cpu_user_seconds', 'User CPU time spent, in seconds.', user / 1e6),
         counter('process_cpu_system_seconds', 'System CPU time spent, in seconds.', system / 1e6),
-        gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', startTime()),
+        gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', startTime(), 'min'),
         ...(linux === undefined ? [residentMemory(process.memoryUsage.rss())] : await linux.families()),
       ]
     },
@@ -120,6 +121,6 @@ function counter(name: string, help: string, value: number): MetricFamily {
   return new CounterMetricFamily({ name, help, value })
 }
 
-function gauge(name: string, help: string, value: number): MetricFamily {
-  return new GaugeMetricFamily({ name, help, value })
+function gauge(name: string, help: string, value: number, aggregation?: Aggregation): MetricFamily {
+  return new GaugeMetricFamily({ name, help, value, ...(aggregation && { aggregation }) })
 }

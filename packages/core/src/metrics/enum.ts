@@ -1,6 +1,8 @@
+import { unixSeconds } from '../clock.ts'
 import { MetricError } from '../errors.ts'
 import type { StateSetSeries } from '../family.ts'
 import type { Labels, LabelValues } from '../labels.ts'
+import { aside } from './aside.ts'
 import { Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
 
 export interface EnumOptions<L extends string = never, S extends string = string> extends MetricOptions<L, Enum<L, S>> {
@@ -52,6 +54,7 @@ export class Enum<L extends string = never, S extends string = string> extends M
 export class EnumChild<S extends string = string> implements MetricChild {
   readonly labels: Labels
   #state = 0
+  #updated = 0
   readonly #metric: { readonly name: string; readonly states: readonly S[] }
 
   constructor(labels: Labels, metric: { readonly name: string; readonly states: readonly S[] }) {
@@ -62,6 +65,7 @@ export class EnumChild<S extends string = string> implements MetricChild {
   /** See {@link Enum.state}. */
   state(state: S): void {
     this.#state = indexOfState(state, this.#metric)
+    this.#updated = unixSeconds()
   }
 
   zero(): void {
@@ -70,7 +74,8 @@ export class EnumChild<S extends string = string> implements MetricChild {
 
   snapshot(): StateSetSeries {
     const states = this.#metric.states.map((name, index) => ({ name, enabled: index === this.#state }))
-    return { labels: this.labels, states }
+    const series: StateSetSeries = { labels: this.labels, states }
+    return aside(series, { updated: this.#updated })
   }
 }
 

@@ -1,23 +1,46 @@
 import { unixSeconds } from '../clock.ts'
 import { MetricError } from '../errors.ts'
-import type { ValueSeries } from '../family.ts'
+import { type Aggregation, AGGREGATIONS, type ValueSeries } from '../family.ts'
 import type { Labels, LabelValues } from '../labels.ts'
 import { startTimer, type Timer } from '../timer.ts'
+import { aside } from './aside.ts'
 import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
 import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
 
-export type GaugeOptions<L extends string = never> = MetricOptions<L, Gauge<L>>
+export interface GaugeOptions<L extends string = never> extends MetricOptions<L, Gauge<L>> {
+  /**
+   * How the gauges of several processes make one number (`@narthex/core/multiprocess`).
+   * @default 'sum'
+   */
+  readonly aggregation?: Aggregation
+  /**
+   * `false` counts processes that have ended, too, with what they set last.
+   * @default true
+   */
+  readonly live?: boolean
+}
 
 /** A number that goes up and down: requests in flight, a temperature, a queue's length. */
 export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
   constructor(options: GaugeOptions<L>) {
+    const { aggregation = 'sum', live = true } = options ?? {}
+    const merging = { ...(aggregation !== 'sum' && { aggregation }), ...(!live && { live: false as const }) }
     super(options, {
       type: 'gauge',
-      options: [],
-      create: (labels) => new GaugeChild(labels, this),
+      options: ['aggregation', 'live'],
+      create: (labels) => new GaugeChild(labels, this, aggregation === 'mostrecent'),
       // `setToCurrentTime` calls `set`: one update.
       updates: ['set', 'inc', 'dec', 'setFunction'],
+      definition: [aggregation, live],
+      merging,
     })
+    if (!AGGREGATIONS.includes(aggregation)) {
+      this.refuseOption('aggregation', `to be one of ${AGGREGATIONS.join(', ')}`, aggregation)
+    }
+    if (typeof live !== 'boolean') this.refuseOption('live', 'to be a boolean', live)
+    if (aggregation === 'each' && (this.labelNames as readonly string[]).includes('pid')) {
+      this.refuseOption('labelNames', 'to leave `pid` to the aggregation `each`', this.labelNames)
+    }
     this.start(options.registry)
   }
 
@@ -113,10 +136,13 @@ export class GaugeChild implements MetricChild {
   readonly labels: Labels
   #value = 0
   #function: (() => number) | undefined = undefined
+  /** Seconds since the epoch, where it matters which of several processes was the last to set it. */
+  #updated: number | undefined
   readonly #metric: { readonly name: string; functionFailed(): void }
 
-  constructor(labels: Labels, metric: { readonly name: string; functionFailed(): void }) {
+  constructor(labels: Labels, metric: { readonly name: string; functionFailed(): void }, stamped: boolean = false) {
     this.labels = labels
+    this.#updated = stamped ? 0 : undefined
     this.#metric = metric
   }
 
@@ -125,6 +151,7 @@ export class GaugeChild implements MetricChild {
     if (typeof value !== 'number') refuseValue(value, this.#metric.name)
     this.#value = value
     this.#function = undefined
+    if (this.#updated !== undefined) this.#updated = unixSeconds()
   }
 
   /** See {@link Gauge.inc}. */
@@ -132,6 +159,7 @@ export class GaugeChild implements MetricChild {
     if (typeof value !== 'number') refuseValue(value, this.#metric.name)
     this.#value += value
     this.#function = undefined
+    if (this.#updated !== undefined) this.#updated = unixSeconds()
   }
 
   /** See {@link Gauge.dec}. */
@@ -139,6 +167,7 @@ export class GaugeChild implements MetricChild {
     if (typeof value !== 'number') refuseValue(value, this.#metric.name)
     this.#value -= value
     this.#function = undefined
+    if (this.#updated !== undefined) this.#updated = unixSeconds()
   }
 
   /** See {@link Gauge.setToCurrentTime}. */
@@ -163,7 +192,8 @@ export class GaugeChild implements MetricChild {
 
   /** `undefined` where the series' function failed. */
   snapshot(): ValueSeries {
-    return { labels: this.labels, value: this.#value }
+    const series: ValueSeries = { labels: this.labels, value: this.#value }
+    return this.#updated === undefined ? series : aside(series, { updated: this.#updated })
   }
 
   /** Runs the series' function, if it has one: false where it failed. */
@@ -173,6 +203,7 @@ export class GaugeChild implements MetricChild {
       const value = this.#function()
       if (typeof value === 'number') {
         this.#value = value
+        if (this.#updated !== undefined) this.#updated = unixSeconds()
         return true
       }
     } catch {

@@ -1,6 +1,8 @@
+import { unixSeconds } from '../clock.ts'
 import { MetricError } from '../errors.ts'
 import type { InfoSeries } from '../family.ts'
 import { checkLabelNames, type Labels, labelsFrom, type LabelValue, labelValueOf, type LabelValues } from '../labels.ts'
+import { aside } from './aside.ts'
 import { Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
 
 export type InfoOptions<L extends string = never> = MetricOptions<L, Info<L>>
@@ -34,6 +36,7 @@ export class Info<L extends string = never> extends Metric<L, InfoChild> {
 export class InfoChild implements MetricChild {
   readonly labels: Labels
   #facts: Labels
+  #updated = 0
   readonly #metric: { readonly name: string; readonly labelNames: readonly string[] }
 
   constructor(labels: Labels, metric: { readonly name: string; readonly labelNames: readonly string[] }) {
@@ -45,6 +48,7 @@ export class InfoChild implements MetricChild {
   /** See {@link Info.info}. */
   info(facts: { readonly [name: string]: LabelValue }): void {
     this.#facts = Object.freeze({ ...this.labels, ...factsFrom(facts, this.#metric) })
+    this.#updated = unixSeconds()
   }
 
   zero(): void {
@@ -52,7 +56,8 @@ export class InfoChild implements MetricChild {
   }
 
   snapshot(): InfoSeries {
-    return { labels: this.#facts }
+    const series: InfoSeries = { labels: this.#facts }
+    return aside(series, { identity: this.labels, updated: this.#updated })
   }
 }
 

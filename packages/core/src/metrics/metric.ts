@@ -72,6 +72,8 @@ export interface MetricKind<C extends MetricChild> {
   /** Whatever else makes two definitions differ: buckets, quantiles, states. */
   readonly definition?: unknown
   readonly totalSuffix?: false
+  /** What its family says of how several processes' make one. */
+  readonly merging?: Pick<MetricFamily, 'aggregation' | 'live'>
 }
 
 type CollectCallback = (this: unknown, metric: unknown) => void | Promise<void>
@@ -300,6 +302,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
       type: this.type,
       ...(this.unit !== undefined && { unit: this.unit }),
       ...(this.#kind.totalSuffix === false && { totalSuffix: false }),
+      ...this.#kind.merging,
       series: { [Symbol.iterator]: series },
     }
     return Object.freeze(family) as MetricFamily

@@ -1,6 +1,7 @@
 import { MetricError, refuseUnknownOptions } from '../errors.ts'
-import type { BucketSpan, Exemplar, NativeHistogram, Spans } from '../family.ts'
+import type { Exemplar, NativeHistogram } from '../family.ts'
 import { BucketSchema, schemaForFactor } from './bucket-schema.ts'
+import { bucketSpansOf } from './bucket-spans.ts'
 import { NativeExemplars } from './native-exemplars.ts'
 import { SparseCounts } from './sparse-counts.ts'
 
@@ -131,8 +132,8 @@ export class NativeBuckets {
   snapshot(): NativeHistogram {
     const zeroThreshold = this.#zeroThreshold
     const zeroCount = this.#zeroCount
-    let positive = spansOf(this.#positive)
-    const negative = spansOf(this.#negative)
+    let positive = bucketSpansOf(this.#positive.entries())
+    const negative = bucketSpansOf(this.#negative?.entries() ?? [])
     // Without buckets and with a zero threshold of 0 a reader could not tell the histogram from a classic one.
     const unmarked = zeroThreshold === 0 && zeroCount === 0 && positive.spans.length + negative.spans.length === 0
     if (unmarked) positive = { spans: [{ offset: 0, length: 0 }], deltas: [] }
@@ -166,34 +167,4 @@ export class NativeBuckets {
 
 function roomOf({ maxBuckets }: NativeLayout): number {
   return maxBuckets === 0 ? UNLIMITED : maxBuckets
-}
-
-/**
- * Buckets as runs of neighbours. A gap of one or two is written as empty buckets, which takes less room than another
- * run, and as client_golang does it.
- */
-function spansOf(counts: SparseCounts | undefined): Extract<Spans, { deltas: readonly number[] }> {
-  const spans: { offset: number; length: number }[] = []
-  const deltas: number[] = []
-  let span: { offset: number; length: number } | undefined
-  let next = 0
-  let previous = 0
-  for (const [key, count] of counts?.entries() ?? []) {
-    const gap = key - next
-    if (span === undefined || gap > 2) {
-      span = { offset: gap, length: 0 }
-      spans.push(span)
-    } else {
-      for (let empty = 0; empty < gap; empty++) {
-        deltas.push(0 - previous)
-        previous = 0
-      }
-      span.length += gap
-    }
-    deltas.push(count - previous)
-    span.length += 1
-    previous = count
-    next = key + 1
-  }
-  return { spans: spans satisfies BucketSpan[], deltas }
 }

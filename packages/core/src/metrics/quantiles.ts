@@ -51,20 +51,31 @@ export class QuantileSketch {
  * that share of all values does not exceed. NaN where nothing was seen.
  */
 export function quantilesOf(sketches: Iterable<QuantileSketch>, quantiles: readonly number[]): number[] {
-  const entries: [value: number, count: number][] = []
+  return quantilesOfEntries(entriesOf(sketches), quantiles)
+}
+
+/** Every value that the sketches saw with its count, in no order: what their union is. */
+export function* entriesOf(sketches: Iterable<QuantileSketch>): Generator<[value: number, count: number]> {
+  for (const sketch of sketches) yield* sketch.entries()
+}
+
+/** {@link quantilesOf} of a digest that is no sketch any more. */
+export function quantilesOfEntries(
+  digest: Iterable<readonly [value: number, count: number]>,
+  quantiles: readonly number[],
+): number[] {
+  const entries: (readonly [value: number, count: number])[] = []
   let total = 0
-  for (const sketch of sketches) {
-    for (const entry of sketch.entries()) {
-      entries.push(entry)
-      total += entry[1]
-    }
+  for (const entry of digest) {
+    entries.push(entry)
+    total += entry[1]
   }
   entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
   let at = 0
   let seen = entries[0]?.[1] ?? 0
   return quantiles.map((quantile) => {
     const rank = rankOf(quantile, total)
-    while (seen < rank && at < entries.length - 1) seen += (entries[++at] as [number, number])[1]
+    while (seen < rank && at < entries.length - 1) seen += (entries[++at] as readonly [number, number])[1]
     return entries[at]?.[0] ?? Number.NaN
   })
 }

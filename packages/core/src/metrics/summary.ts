@@ -3,8 +3,9 @@ import { MetricError } from '../errors.ts'
 import type { SummarySeries } from '../family.ts'
 import type { Labels, LabelValues } from '../labels.ts'
 import { startTimer, type Timer } from '../timer.ts'
+import { aside } from './aside.ts'
 import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
-import { quantilesOf } from './quantiles.ts'
+import { entriesOf, quantilesOf } from './quantiles.ts'
 import { SlidingWindow } from './sliding-window.ts'
 import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
 
@@ -129,15 +130,20 @@ export class SummaryChild implements MetricChild {
   }
 
   snapshot(): SummarySeries {
+    const window = this.#window
+    const series = { labels: this.labels, count: this.#count, sum: this.#sum, created: this.#created }
+    if (window === undefined) return { ...series, quantiles: [] }
     const { quantiles } = this.#layout
-    const values = this.#window === undefined ? [] : quantilesOf(this.#window.sketches(), quantiles)
-    return {
-      labels: this.labels,
-      count: this.#count,
-      sum: this.#sum,
-      quantiles: values.map((value, index) => ({ quantile: quantiles[index] as number, value })),
-      created: this.#created,
+    const sketches = [...window.sketches()]
+    const withQuantiles: SummarySeries = {
+      ...series,
+      // Sorted where a page asks for them; processes that add up their digests do without.
+      get quantiles() {
+        const values = quantilesOf(sketches, quantiles)
+        return values.map((value, index) => ({ quantile: quantiles[index] as number, value }))
+      },
     }
+    return aside(withQuantiles, { digest: { [Symbol.iterator]: () => entriesOf(sketches) } })
   }
 }
 
