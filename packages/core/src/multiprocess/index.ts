@@ -1,0 +1,1 @@
+export { enableMultiprocess, type Multiprocess, type MultiprocessOptions } from './multiprocess.ts'
