@@ -308,7 +308,8 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   }
 
   /**
-   * What a view over several processes needs of this one: the families of its own, without prefix and labels.
+   * What a view over several processes needs of this one: the families of its own, without prefix and labels. Their
+   * series are good until the next one is read.
    * @internal
    */
   async *ownFamilies({ timeout }: CollectOptions): AsyncGenerator<OwnFamily, void, void> {
@@ -320,7 +321,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       const scope = scopeOf(collector) === 'process' ? 'process' : 'thread'
       for (const family of families instanceof Promise ? await families : families) {
         const own = isMetric(collector)
-        yield { family: own ? family : checkedFamily(family), scope, isMetric: own }
+        yield { family: own ? collector.passing : checkedFamily(family), scope, isMetric: own }
       }
     }
     for (const { family } of this.#losses.values()) yield { family, scope: 'thread', isMetric: true }

@@ -91,6 +91,8 @@ class CellBlock {
   }
 }
 
+type Writable<T> = { -readonly [key in keyof T]: T[key] }
+
 /** One series of a {@link Histogram}: hold it where speed matters. */
 export class HistogramChild implements MetricChild {
   readonly labels: Labels
@@ -138,19 +140,26 @@ export class HistogramChild implements MetricChild {
     this.#slots ??= new ExemplarSlots()
   }
 
-  snapshot(): HistogramSeries {
+  snapshot(used?: HistogramSeries): HistogramSeries {
     const block = this.#block
     const row = this.#row
     const { bounds, values } = block
     const exemplars = this.#slots?.exemplars
     const length = bounds.length
     const start = row * (length + 1)
-    const buckets: Bucket[] = []
+    const buckets: Writable<Bucket>[] = used?.buckets.length === length + 1 ? (used.buckets as Bucket[]) : []
     let count = 0
     for (let index = 0; index <= length; index++) {
       count += block.countAt(start + index)
       const le = index === length ? Infinity : (bounds[index] as number)
-      buckets.push({ le, count, exemplar: exemplars?.[index] })
+      const bucket = buckets[index]
+      if (bucket === undefined) {
+        buckets.push({ le, count, exemplar: exemplars?.[index] })
+      } else {
+        bucket.le = le
+        bucket.count = count
+        bucket.exemplar = exemplars?.[index]
+      }
     }
     return {
       labels: this.labels,

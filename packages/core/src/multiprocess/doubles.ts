@@ -4,12 +4,17 @@ export class DoubleWriter {
   length = 0
 
   push(value: number): void {
-    if (this.length === this.#doubles.length) {
-      const larger = new Float64Array(this.length * 2)
+    this.reserve(1)[this.length++] = value
+  }
+
+  /** Where the next numbers go, from `length` on, with room for so many: whoever writes there moves `length`. */
+  reserve(count: number): Float64Array {
+    if (this.length + count > this.#doubles.length) {
+      const larger = new Float64Array((this.length + count) * 2)
       larger.set(this.#doubles)
       this.#doubles = larger
     }
-    this.#doubles[this.length++] = value
+    return this.#doubles
   }
 
   /** A list behind its length. */

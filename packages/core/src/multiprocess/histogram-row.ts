@@ -23,27 +23,27 @@ const NONE = -1
  */
 export const histogramRow: RowKind<HistogramSeries> = {
   write({ created, count = 0, sum = 0, buckets, native }, out, layouts) {
-    out.push(created ?? Number.NaN)
-    out.push(count)
-    out.push(1)
-    out.push(sum)
-    const bounds = buckets.length - 1
-    if (bounds < 0) {
-      out.push(NONE)
-    } else {
-      out.push(layouts.indexOfNumbers(bounds, (index) => (buckets[index] as Bucket).le))
-      let below = 0
-      for (const bucket of buckets) {
-        out.push(bucket.count - below)
-        below = bucket.count
-      }
+    const { length } = buckets
+    // Side by side and not pushed one by one: a third of the time (`multiprocess-flush` in benchmarks).
+    const doubles = out.reserve(length + 6)
+    let at = out.length
+    doubles[at++] = created ?? Number.NaN
+    doubles[at++] = count
+    doubles[at++] = 1
+    doubles[at++] = sum
+    doubles[at++] = length === 0 ? NONE : layouts.indexOfBounds(buckets)
+    let below = 0
+    let hasExemplars = false
+    for (let index = 0; index < length; index++) {
+      const bucket = buckets[index] as Bucket
+      doubles[at++] = bucket.count - below
+      below = bucket.count
+      if (bucket.exemplar !== undefined) hasExemplars = true
     }
-    if (native === undefined) out.push(NONE)
-    else {
-      out.push(0)
-      writeNative(native, out)
-    }
-    return textOf(buckets, native?.exemplars)
+    doubles[at++] = native === undefined ? NONE : 0
+    out.length = at
+    if (native !== undefined) writeNative(native, out)
+    return hasExemplars || native?.exemplars !== undefined ? textOf(buckets, native?.exemplars) : undefined
   },
   merge: () => new MergedHistogram(),
 }

@@ -1,6 +1,7 @@
 import type { OwnFamily } from '../collector.ts'
 import type { MetricFamily } from '../family.ts'
 import type { Registry } from '../registry.ts'
+import { DoubleWriter } from './doubles.ts'
 import { isOfThePresent } from './row-kind.ts'
 import { type FamilyFacts, KeyCache, SnapshotWriter } from './snapshot-writer.ts'
 import { Turn } from './turn.ts'
@@ -10,6 +11,7 @@ export class OwnSnapshots {
   readonly #registry: Registry
   readonly #interval: number
   readonly #cache = new KeyCache()
+  readonly #doubles = new DoubleWriter()
   /** What collectors brought last: at the end there is no time to ask them again. */
   #collected: readonly OwnFamily[] = []
 
@@ -20,7 +22,7 @@ export class OwnSnapshots {
 
   /** Runs the callbacks of metrics, and writes in turns. */
   async take(timeout: number): Promise<Uint8Array> {
-    const writer = new SnapshotWriter()
+    const writer = new SnapshotWriter(this.#doubles)
     const turn = new Turn()
     const collected: OwnFamily[] = []
     for await (const own of this.#registry.ownFamilies({ timeout })) {

@@ -30,8 +30,8 @@ export type Layout = readonly string[]
 export interface LayoutTable {
   /** The number of a layout: a new one for one that is not there yet. */
   indexOf(layout: Layout): number
-  /** The number of a layout of numbers, without spelling those that were asked for last. */
-  indexOfNumbers(length: number, at: (index: number) => number): number
+  /** The number of the layout that the bounds of buckets are, +Inf aside; quick where they are those of last time. */
+  indexOfBounds(buckets: readonly { readonly le: number }[]): number
 }
 
 /**

@@ -13,7 +13,7 @@ export type FamilyFacts = Omit<FamilyHead, 'layouts' | 'blocks'>
 
 /** Writes families as a snapshot, row by row. */
 export class SnapshotWriter {
-  readonly #doubles = new DoubleWriter()
+  readonly #doubles: DoubleWriter
   readonly #parts: Uint8Array[] = []
   readonly #families: FamilyHead[] = []
   #layouts = new Layouts()
@@ -21,6 +21,12 @@ export class SnapshotWriter {
   #keys: string[] = []
   #texts: [row: number, text: RowText][] = []
   #blockStart = 0
+
+  /** `doubles` is where to put numbers together: one that was used before has room already. */
+  constructor(doubles: DoubleWriter = new DoubleWriter()) {
+    doubles.cut(0)
+    this.#doubles = doubles
+  }
 
   /** A row is written to `row.out` and `row.layouts`, then told of with `endRow`. */
   get row(): { readonly out: DoubleWriter; readonly layouts: LayoutTable } {
@@ -116,12 +122,13 @@ class Layouts implements LayoutTable {
     return index
   }
 
-  indexOfNumbers(length: number, at: (index: number) => number): number {
+  indexOfBounds(buckets: readonly { readonly le: number }[]): number {
     const last = this.#last
-    let same = this.#lastIndex >= 0 && last.length === length
-    for (let index = 0; same && index < length; index++) same = last[index] === at(index)
-    if (!same) {
-      this.#last = Array.from({ length }, (_, index) => at(index))
+    const length = buckets.length - 1
+    let index = this.#lastIndex >= 0 && last.length === length ? 0 : -1
+    while (index >= 0 && index < length) index = last[index] === buckets[index]?.le ? index + 1 : -1
+    if (index < 0) {
+      this.#last = buckets.slice(0, length).map(({ le }) => le)
       this.#lastIndex = this.indexOf(this.#last.map(String))
     }
     return this.#lastIndex
