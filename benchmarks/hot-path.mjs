@@ -97,6 +97,17 @@ const SECONDS = Float64Array.from(
   (_, index) => ((Math.imul(index + 1, 2654435761) >>> 0) / 2 ** 32) ** 6 * 12,
 )
 
+/** Ours alone: `single` is the same without other processes. */
+const multiprocessCases = (library) => ({
+  async 'inc-multiprocess'() {
+    if (name !== 'single') {
+      const { enableMultiprocess } = await import('@narthex/core/multiprocess')
+      enableMultiprocess({ registry: library.registry })
+    }
+    return cases(library).inc()
+  },
+})
+
 let prepared
 if (name === 'object') {
   prepared = objectCases[work]()
@@ -105,7 +116,7 @@ if (name === 'object') {
   beAProgram(await open())
   const native = name === 'classic' ? undefined : { native: { factor: 1.1 } }
   const library = await open()
-  prepared = { ...cases(library), ...nativeCases(library, native) }[work]()
+  prepared = await { ...cases(library), ...nativeCases(library, native), ...multiprocessCases(library) }[work]()
 }
 
 let calls = 0

@@ -30,6 +30,13 @@ export function rowsFor({ quick }) {
     args: (library) => [library, quick ? '1500' : '5000'],
     rounds: quick ? 1 : 3,
   }
+  const processes = {
+    file: 'multiprocess.mjs',
+    flags: ['--expose-gc'],
+    args: (library) => [library, '8', quick ? '500' : '5000'],
+    rounds: quick ? 1 : 3,
+    peerRounds: 1,
+  }
   const plain = stall()
   const gzip = { ...stall('gzip'), peerRounds: 0 }
   const inc = hotPath('inc')
@@ -188,6 +195,42 @@ export function rowsFor({ quick }) {
       value: 'scrapeMilliseconds',
       unit: 'ms',
       goal: { limit: 1 },
+    },
+    {
+      name: 'multiprocess-inc',
+      work: '`inc()` on a held child with other processes, against without',
+      run: hotPath('inc-multiprocess'),
+      peers: ['single'],
+      value: 'nanoseconds',
+      unit: 'ns',
+      goal: { share: 1.05 },
+    },
+    {
+      name: 'multiprocess-flush',
+      work: "event-loop time of a worker's snapshot of 5,000 histogram series, a second",
+      run: processes,
+      peers: [],
+      value: 'flushMilliseconds',
+      unit: 'ms',
+      goal: { limit: 5 },
+    },
+    {
+      name: 'multiprocess-scrape',
+      work: 'a scrape over a cluster of 8 workers with 5,000 histogram series each',
+      run: processes,
+      peers: ['prom-client'],
+      value: 'scrapeMilliseconds',
+      unit: 'ms',
+      goal: { share: 1 / 10 },
+    },
+    {
+      name: 'multiprocess-stall',
+      work: 'longest stall of the event loop in that scrape',
+      run: processes,
+      peers: ['prom-client'],
+      value: 'stallMilliseconds',
+      unit: 'ms',
+      goal: { limit: 10 },
     },
     {
       name: 'express',

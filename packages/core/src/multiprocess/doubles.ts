@@ -36,25 +36,26 @@ export class DoubleWriter {
 
 /** Doubles one after the other, as they are read from a snapshot. */
 export class DoubleReader {
-  readonly #doubles: Float64Array
-  #at: number
-  readonly #end: number
+  readonly doubles: Float64Array
+  /** Where the next number is, and where the last one has been. */
+  at: number
+  readonly end: number
 
   constructor(doubles: Float64Array, from: number = 0, to: number = doubles.length) {
-    this.#doubles = doubles
-    this.#at = from
-    this.#end = to
+    this.doubles = doubles
+    this.at = from
+    this.end = to
   }
 
   next(): number {
-    if (this.#at >= this.#end) throw new RangeError('a row ends too early')
-    return this.#doubles[this.#at++] as number
+    if (this.at >= this.end) throw new RangeError('a row ends too early')
+    return this.doubles[this.at++] as number
   }
 
   /** A length, small enough for what is left. */
   nextLength(): number {
     const length = this.next()
-    if (!Number.isInteger(length) || length < 0 || length > this.#end - this.#at) {
+    if (!Number.isInteger(length) || length < 0 || length > this.end - this.at) {
       throw new RangeError(`${length} is no length`)
     }
     return length
@@ -67,6 +68,6 @@ export class DoubleReader {
   }
 
   get isAtEnd(): boolean {
-    return this.#at === this.#end
+    return this.at === this.end
   }
 }

@@ -26,7 +26,7 @@ export class ExactSum {
 
   get value(): number {
     if (this.#special !== 0) return this.#special
-    return this.#parts === undefined ? this.#value : rounded(this.#parts)
+    return this.#parts === undefined ? this.#value : roundedParts(this.#parts, 0, this.#parts.length)
   }
 
   /** Numbers whose exact sum this is, one at least: added to another sum they bring it all. */
@@ -39,40 +39,50 @@ export class ExactSum {
     this.#parts ??= this.#value === 0 ? [] : [this.#value]
     this.#value = 0
     const parts = this.#parts
-    let kept = 0
-    let sum = value
-    for (const part of parts) {
-      const [larger, smaller] = Math.abs(sum) < Math.abs(part) ? [part, sum] : [sum, part]
-      const total = larger + smaller
-      const lost = smaller - (total - larger)
-      if (lost !== 0) parts[kept++] = lost
-      sum = total
-    }
-    parts.length = kept
-    if (Number.isFinite(sum)) {
-      if (sum !== 0) parts.push(sum)
-      return
-    }
+    const count = addToParts(parts, parts.length, value)
+    if (count >= 0) parts.length = count
     // Beyond the largest double: no page can show it.
-    this.#special += sum
+    else this.#special += Infinity * Math.sign(value)
   }
 }
 
-/** The double next to the exact sum of parts that do not overlap, ties to even, as one rounding would give it. */
-function rounded(parts: readonly number[]): number {
-  let index = parts.length - 1
-  if (index < 0) return 0
+/**
+ * Adds a finite number to the first `count` of parts that do not overlap, in increasing magnitude, with room for one
+ * more. Gives how many there are then, none of them zero; -1 where the sum is beyond all doubles.
+ */
+export function addToParts(parts: number[] | Float64Array, count: number, value: number): number {
+  let kept = 0
+  let sum = value
+  for (let index = 0; index < count; index++) {
+    const part = parts[index] as number
+    const swap = Math.abs(sum) < Math.abs(part)
+    const larger = swap ? part : sum
+    const smaller = swap ? sum : part
+    const total = larger + smaller
+    const lost = smaller - (total - larger)
+    if (lost !== 0) parts[kept++] = lost
+    sum = total
+  }
+  if (!Number.isFinite(sum)) return -1
+  if (sum !== 0) parts[kept++] = sum
+  return kept
+}
+
+/** The double next to the exact sum of the `count` parts from `first` on, ties to even, as one rounding would give it. */
+export function roundedParts(parts: ArrayLike<number>, first: number, count: number): number {
+  let index = first + count - 1
+  if (index < first) return 0
   let high = parts[index] as number
   let low = 0
-  while (index > 0 && low === 0) {
+  while (index > first && low === 0) {
     const before = high
     const part = parts[--index] as number
     high = before + part
     low = part - (high - before)
   }
   // Half way between two doubles the parts that are left decide.
-  const next = parts[index - 1] ?? 0
-  if (index > 0 && ((low < 0 && next < 0) || (low > 0 && next > 0))) {
+  const next = index > first ? (parts[index - 1] as number) : 0
+  if ((low < 0 && next < 0) || (low > 0 && next > 0)) {
     const doubled = low * 2
     const other = high + doubled
     if (doubled === other - high) high = other

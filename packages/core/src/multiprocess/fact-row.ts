@@ -1,7 +1,15 @@
 import type { InfoSeries, Series, StateSetSeries } from '../family.ts'
 import type { Labels } from '../labels.ts'
 import type { DoubleReader, DoubleWriter } from './doubles.ts'
-import type { Layout, LayoutTable, MergedSeries, RowKind, RowSource, RowText } from './row.ts'
+import {
+  type Layout,
+  type LayoutTable,
+  MergedObjects,
+  type MergedSeries,
+  type RowKind,
+  type RowSource,
+  type RowText,
+} from './row.ts'
 
 /** An info's row: when it was told. Its facts are beside it. */
 export const infoRow: RowKind<InfoSeries> = {
@@ -9,7 +17,7 @@ export const infoRow: RowKind<InfoSeries> = {
     out.push(updated ?? Number.NaN)
     return identity === undefined ? undefined : { facts: labels }
   },
-  merge: () => new MergedInfo(),
+  merge: () => new MergedObjects(() => new MergedInfo()),
 }
 
 /** The facts that were told last. */
@@ -44,7 +52,7 @@ export const stateSetRow: RowKind<StateSetSeries> = {
     out.pushList(states.map(({ enabled }) => (enabled ? 1 : 0)))
     return undefined
   },
-  merge: () => new MergedStateSet(),
+  merge: () => new MergedObjects(() => new MergedStateSet()),
 }
 
 /** The state that was entered last. */

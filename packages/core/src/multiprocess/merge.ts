@@ -1,6 +1,6 @@
 import type { MetricFamily, Series } from '../family.ts'
 import type { Labels } from '../labels.ts'
-import type { Layout, MergedSeries, RowKind, RowSource } from './row.ts'
+import type { Layout, MergedRows, RowSource } from './row.ts'
 import { isOfThePresent, rowKindOf } from './row-kind.ts'
 import type { FamilyHead, Snapshot, SnapshotBlock } from './snapshot.ts'
 import { type FamilyFacts, keyOf, type SnapshotWriter } from './snapshot-writer.ts'
@@ -112,12 +112,13 @@ function interned(layout: Layout, known: Map<string, Layout>): Layout {
 /** A family of several processes. */
 export class MergedFamily {
   readonly #head: FamilyHead
-  readonly #kind: RowKind<Series>
-  readonly #series = new Map<string, MergedSeries>()
+  readonly #rows: MergedRows
+  /** The number of each series, by its key. */
+  readonly #numbers = new Map<string, number>()
 
   constructor(head: FamilyHead) {
     this.#head = head
-    this.#kind = rowKindOf(head)
+    this.#rows = rowKindOf(head).merge()
   }
 
   /** Takes in the rows of a block. */
@@ -126,12 +127,12 @@ export class MergedFamily {
     for (let index = 0; index < keys.length; index++) {
       const found = keys[index] as string
       const key = each === undefined ? found : keyOf({ ...(JSON.parse(found) as Labels), pid: each })
-      let series = this.#series.get(key)
-      if (series === undefined) {
-        series = this.#kind.merge()
-        this.#series.set(key, series)
+      let number = this.#numbers.get(key)
+      if (number === undefined) {
+        number = this.#numbers.size
+        this.#numbers.set(key, number)
       }
-      series.add(rows, texts.size === 0 ? undefined : texts.get(index), source)
+      this.#rows.add(number, rows, texts.size === 0 ? undefined : texts.get(index), source)
     }
     if (!rows.isAtEnd) throw new RangeError('rows are longer than they should be')
   }
@@ -139,7 +140,7 @@ export class MergedFamily {
   /** As a page shows it. */
   toFamily(): MetricFamily {
     const { name, help, type, unit, totalSuffix } = this.#head
-    const merged = this.#series
+    const [numbers, rows] = [this.#numbers, this.#rows]
     return {
       name,
       help,
@@ -148,8 +149,8 @@ export class MergedFamily {
       ...(totalSuffix === false && { totalSuffix }),
       series: {
         *[Symbol.iterator](): Generator<Series> {
-          for (const [key, one] of merged) {
-            const series = one.toSeries(JSON.parse(key) as Labels)
+          for (const [key, number] of numbers) {
+            const series = rows.toSeries(number, JSON.parse(key) as Labels)
             if (series !== undefined) yield series
           }
         },
@@ -161,8 +162,8 @@ export class MergedFamily {
   async writeTo(writer: SnapshotWriter, turn: Turn): Promise<void> {
     const { out, layouts } = writer.row
     let rows = 0
-    for (const [key, series] of this.#series) {
-      writer.endRow(key, series.write(out, layouts))
+    for (const [key, number] of this.#numbers) {
+      writer.endRow(key, this.#rows.write(number, out, layouts))
       if (++rows % ROWS_PER_CLOCK === 0 && turn.isOver) await turn.next()
     }
     const { layouts: _layouts, blocks: _blocks, ...facts } = this.#head

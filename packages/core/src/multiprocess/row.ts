@@ -47,12 +47,43 @@ export interface MergedSeries {
   toSeries(labels: Labels): Series | undefined
 }
 
+/** All series of a family, by number: {@link MergedSeries} for those whose numbers are better kept side by side. */
+export interface MergedRows {
+  /** Takes a row into the series of that number, the next number beginning a new one. */
+  add(index: number, row: DoubleReader, text: RowText | undefined, source: RowSource): void
+  write(index: number, out: DoubleWriter, layouts: LayoutTable): RowText | undefined
+  toSeries(index: number, labels: Labels): Series | undefined
+}
+
 /** How series of one type become rows, and rows one series. */
 export interface RowKind<S extends Series> {
   /** Writes a series as a row. */
   write(series: S, out: DoubleWriter, layouts: LayoutTable): RowText | undefined
-  /** A series that nothing has been taken into. */
-  merge(): MergedSeries
+  /** A family without series. */
+  merge(): MergedRows
+}
+
+/** A family whose series are objects. */
+export class MergedObjects implements MergedRows {
+  readonly #series: MergedSeries[] = []
+  readonly #create: () => MergedSeries
+
+  constructor(create: () => MergedSeries) {
+    this.#create = create
+  }
+
+  add(index: number, row: DoubleReader, text: RowText | undefined, source: RowSource): void {
+    const series = this.#series[index] ?? (this.#series[index] = this.#create())
+    series.add(row, text, source)
+  }
+
+  write(index: number, out: DoubleWriter, layouts: LayoutTable): RowText | undefined {
+    return this.#series[index]?.write(out, layouts)
+  }
+
+  toSeries(index: number, labels: Labels): Series | undefined {
+    return this.#series[index]?.toSeries(labels)
+  }
 }
 
 /** The later of two exemplars; of two of the same time one that does not depend on their order. */

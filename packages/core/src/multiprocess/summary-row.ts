@@ -3,7 +3,14 @@ import type { Labels } from '../labels.ts'
 import { quantilesOfEntries } from '../metrics/quantiles.ts'
 import type { DoubleReader, DoubleWriter } from './doubles.ts'
 import { ExactSum } from './exact-sum.ts'
-import type { LayoutTable, MergedSeries, RowKind, RowSource, RowText } from './row.ts'
+import {
+  type LayoutTable,
+  MergedObjects,
+  type MergedSeries,
+  type RowKind,
+  type RowSource,
+  type RowText,
+} from './row.ts'
 import { addList, createdOf, earlier } from './value-row.ts'
 
 /** Where a row has no quantiles. */
@@ -29,7 +36,7 @@ export const summaryRow: RowKind<SummarySeries> = {
     writeDigest(addUp(new Map(), digest), out)
     return undefined
   },
-  merge: () => new MergedSummary(),
+  merge: () => new MergedObjects(() => new MergedSummary()),
 }
 
 /** Quantiles are read from what all threads that run have seen: they tell of the present, and are never added up. */

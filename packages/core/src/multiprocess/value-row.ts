@@ -2,7 +2,7 @@ import type { Aggregation, Exemplar, Series, ValueSeries } from '../family.ts'
 import type { Labels } from '../labels.ts'
 import type { DoubleReader, DoubleWriter } from './doubles.ts'
 import { ExactSum } from './exact-sum.ts'
-import { laterExemplar, type MergedSeries, type RowKind, type RowSource, type RowText } from './row.ts'
+import { laterExemplar, MergedObjects, type MergedSeries, type RowKind, type RowSource, type RowText } from './row.ts'
 
 /** A counter's row: created, then the numbers whose sum it is. */
 export const counterRow: RowKind<ValueSeries> = {
@@ -12,7 +12,7 @@ export const counterRow: RowKind<ValueSeries> = {
     out.push(value)
     return exemplar && { exemplar }
   },
-  merge: () => new MergedCounter(),
+  merge: () => new MergedObjects(() => new MergedCounter()),
 }
 
 class MergedCounter implements MergedSeries {
@@ -48,7 +48,7 @@ export function gaugeRow(aggregation: Aggregation): RowKind<ValueSeries> {
       out.push(value)
       return undefined
     },
-    merge: () => new MergedGauge(aggregation),
+    merge: () => new MergedObjects(() => new MergedGauge(aggregation)),
   }
 }
 
