@@ -90,10 +90,16 @@ export interface OwnFamily {
   readonly isMetric: boolean
 }
 
+/** What a view is asked for. */
+export interface ViewOptions extends CollectOptions {
+  /** Whether the page shows a family; all of them where it is missing. */
+  readonly wants?: ((family: FamilyDescription) => boolean) | undefined
+}
+
 /** Stands in for a registry's own metrics: with several processes, a view over all of them. */
 export interface PageView {
   /** The families in place of the registry's own, as these are: without its prefix and labels. Never throws. */
-  families(options: CollectOptions): AsyncIterable<MetricFamily>
+  families(options: ViewOptions): AsyncIterable<MetricFamily>
 }
 
 /** Whatever has a page's worth of families: a registry, or a view over several. */

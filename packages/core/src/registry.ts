@@ -273,7 +273,11 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       .filter((collector) => names === undefined || this.#mayHold(collector, names))
       .map((collector) => ({ collector, families: this.#start(collector, timeout) }))
     if (view !== undefined) {
-      for await (const family of view.families({ timeout })) {
+      const wants =
+        names &&
+        (({ name, type }: FamilyDescription): boolean =>
+          sampleNamesOf(this.#prefix + name, type).some((sampleName) => names.has(sampleName)))
+      for await (const family of view.families({ timeout, wants })) {
         const exposed = this.#claimed(family, view, page, names)
         if (exposed !== undefined) yield exposed
       }

@@ -42,13 +42,13 @@ export async function absorbEnded(
   const writer = new SnapshotWriter()
   const turn = new Turn()
   const parts = view.archive === undefined ? ended : [...ended, view.archive]
-  for await (const family of mergeParts(parts, turn, onLoss, true)) await family.writeTo(writer, turn)
+  for await (const family of mergeParts(parts, { turn, onLoss, absorbing: true })) await family.writeTo(writer, turn)
   const absorbed = ended.map(({ participant }) => `${participant.name}${SNAPSHOT_SUFFIX}`)
   const processes = new Set(ended.filter((part) => part.isThreadOnly !== true).map((part) => part.process)).size
   const bytes = writer.end({
     at: Date.now() / 1000,
     interval: 0,
-    absorbed,
+    absorbed: [...absorbed, ...leftovers],
     processes: processes + (view.archive?.snapshot.head.processes ?? 0),
   })
   const next = view.generation + 1

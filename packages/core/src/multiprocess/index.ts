@@ -1,1 +1,2 @@
-export { enableMultiprocess, type Multiprocess, type MultiprocessOptions } from './multiprocess.ts'
+export { enableMultiprocess, type MultiprocessOptions } from './enable-multiprocess.ts'
+export { type Multiprocess } from './multiprocess.ts'

@@ -24,21 +24,26 @@ export interface Part {
 /** A family that is left out, or part of one: it is damaged, or defined otherwise than the newest one. */
 export type MergeLoss = 'definition' | 'damaged'
 
-/**
- * Merges snapshots, family by family, in turns. What comes of it is the same whatever the order of the parts.
- * `absorbing` leaves out what must not outlive its thread.
- */
+/** How to merge. */
+export interface Merging {
+  readonly turn: Turn
+  readonly onLoss: (loss: MergeLoss) => void
+  /** Leaves out what must not outlive its thread. */
+  readonly absorbing?: boolean
+  /** Families to merge; all of them where it is missing. */
+  readonly wants?: ((family: FamilyHead) => boolean) | undefined
+}
+
+/** Merges snapshots, family by family, in turns. What comes of it is the same whatever the order of the parts. */
 export async function* mergeParts(
   parts: readonly Part[],
-  turn: Turn,
-  onLoss: (loss: MergeLoss) => void,
-  absorbing = false,
+  { turn, onLoss, absorbing = false, wants }: Merging,
 ): AsyncGenerator<MergedFamily, void, void> {
   const layouts = new Map<string, Layout>()
   for (const found of groupsOf(parts)) {
     const [first] = found
+    if ((absorbing && isOfThePresent(first.head)) || wants?.(first.head) === false) continue
     const merged = new MergedFamily(first.head)
-    if (absorbing && isOfThePresent(first.head)) continue
     for (const { part, head, blocks } of latestOfProcess(found)) {
       if (head.type !== first.head.type) {
         onLoss('definition')

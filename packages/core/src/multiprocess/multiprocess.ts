@@ -1,102 +1,40 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { rename, rm, utimes, writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import type { CollectOptions, Gatherer, GatherOptions, PageView } from '../collector.ts'
-import { MetricError, refuseUnknownOptions } from '../errors.ts'
+import type { Gatherer, GatherOptions, PageView, ViewOptions } from '../collector.ts'
 import type { ExpositionFormat } from '../exposition/format.ts'
 import type { MetricFamily } from '../family.ts'
 import { GaugeMetricFamily } from '../metric-families.ts'
-import { defaultRegistry, type Registry } from '../registry.ts'
+import type { Registry } from '../registry.ts'
 import { emitWarning } from '../warning.ts'
-import { absorbEnded, FILE_MODE, temporaryName } from './archive.ts'
+import { absorbEnded } from './archive.ts'
 import {
-  chooseDirectory,
   type ChosenDirectory,
-  codeOf,
   DIRECTORY_VARIABLE,
   hasLive,
   isRootOf,
   messageOf,
-  prepareDirectory,
   removeDirectory,
   sweepDirectories,
 } from './directory.ts'
 import { type MergeLoss, mergeParts, type Part } from './merge.ts'
+import { OwnFile, type WriteLoss } from './own-file.ts'
 import { OwnSnapshots } from './own-snapshot.ts'
 import { currentParticipant, type Participant, processOf, SNAPSHOT_SUFFIX } from './participant.ts'
 import { type DirectoryView, pidLabelOf, readDirectory, type ReadLoss } from './shared-directory.ts'
 import { Snapshot } from './snapshot.ts'
 import { Turn } from './turn.ts'
 
-export interface MultiprocessOptions {
-  /**
-   * The directory that all processes share: made if it is missing, for this user alone. Numbers outlive restarts of the
-   * program in a directory that does.
-   * @default what NARTHEX_MULTIPROCESS_DIR says, else one in memory that goes with the program
-   */
-  readonly directory?: string
-  /** @default defaultRegistry */
-  readonly registry?: Registry
-  /**
-   * Milliseconds between two snapshots: as much as a killed process can lose, and as old as another's numbers can be.
-   * @default 1_000
-   */
-  readonly flushInterval?: number
-}
-
-const OPTIONS = ['directory', 'registry', 'flushInterval'] as const
-const SUBJECT = 'enableMultiprocess'
-
 /** After this many snapshots a process looks whether others have ended. */
 const FLUSHES_PER_ABSORPTION = 3
 /** Signals that end a process without a word, unless somebody listens. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
-type Cause = ReadLoss | MergeLoss | 'directory' | 'write' | 'vanished' | 'archive'
-
-/**
- * Makes the pages of all processes and threads of a program one: call it in the program that each of them runs. From then
- * on the registry's page, whoever serves it, is that of all of them, from whichever process is asked. Works for
- * `node:cluster`, `child_process.fork`, PM2, worker threads, and processes that are given the same directory.
- *
- * Each thread writes a snapshot of its registry into a file of its own, every second and at its end; whoever is scraped
- * writes its own, reads all, and merges. Nobody waits for anybody. What a process has counted stays in the sum when it is
- * gone. Costs an observation nothing; a snapshot of 5,000 histogram series costs some milliseconds, in turns.
- *
- * Called again for the same registry it gives what is there. Throws `MetricError` for options that are wrong, or other
- * ones than the first time; a directory that cannot be used is warned of and counted, and leaves the process by itself.
- */
-export function enableMultiprocess(options: MultiprocessOptions = {}): Multiprocess {
-  const refuse = (argument: string, rule: string, value: unknown): never => {
-    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: SUBJECT, argument, rule, value })
-  }
-  if (typeof options !== 'object' || options === null) return refuse('options', 'to be an object', options)
-  refuseUnknownOptions(SUBJECT, undefined, options, OPTIONS)
-  const { directory, registry = defaultRegistry, flushInterval = 1_000 } = options
-  if (typeof registry?.showThrough !== 'function') refuse('registry', 'to be a Registry', registry)
-  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
-    refuse('directory', 'to be the path of a directory', directory)
-  }
-  if (typeof flushInterval !== 'number' || !(flushInterval >= 10 && flushInterval <= 60_000)) {
-    refuse('flushInterval', 'to be a number of milliseconds from 10 to 60000', flushInterval)
-  }
-  const existing = registry.view
-  if (isMultiprocess(existing)) {
-    if (directory !== undefined && path.resolve(directory) !== existing.directory) {
-      refuse('directory', `to be the one that the registry uses already, \`${existing.directory}\``, directory)
-    }
-    return existing
-  }
-  const chosen = chooseDirectory(directory)
-  if (inUse.has(chosen.path)) refuse('directory', 'to be used by one registry of a process', chosen.path)
-  return new Multiprocess(registry, chosen, flushInterval)
-}
+type Cause = ReadLoss | MergeLoss | WriteLoss | 'archive'
 
 /** Marks the views of every copy of the package, where `instanceof` knows only those of its own. */
 const MULTIPROCESS: unique symbol = Symbol.for('@narthex/core/multiprocess/v1')
 
-function isMultiprocess(view: PageView | undefined): view is Multiprocess {
+/** Whether a view is that of this or another copy of the package. */
+export function isMultiprocess(view: PageView | undefined): view is Multiprocess {
   return view !== undefined && MULTIPROCESS in view
 }
 
@@ -113,16 +51,15 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
   readonly name = 'multiprocess'
   readonly #registry: Registry
   readonly #self: Participant
-  readonly #file: string
   readonly #snapshots: OwnSnapshots
+  readonly #file: OwnFile
   readonly #isAutomatic: boolean
   readonly #timer: NodeJS.Timeout
   readonly #warned = new Set<Cause>()
-  #isReady = false
   #isStopped = false
-  /** The snapshot as it is in the file. */
-  #written: Uint8Array | undefined = undefined
-  /** The snapshot as it is. */
+  /** What was read last. */
+  #view: DirectoryView | undefined = undefined
+  /** The last snapshot, whether or not others can read it. */
   #latest: Uint8Array | undefined = undefined
   #running: Promise<void> | undefined = undefined
   #waiting: Promise<void> | undefined = undefined
@@ -135,17 +72,21 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     this.#registry = registry
     this.#isAutomatic = isAutomatic
     this.#self = currentParticipant()
-    this.#file = `${this.#self.name}${SNAPSHOT_SUFFIX}`
+    this.#file = new OwnFile(directory, `${this.#self.name}${SNAPSHOT_SUFFIX}`, (loss, why) => this.#count(loss, why))
     this.#snapshots = new OwnSnapshots(registry, interval)
     inUse.add(directory)
     process.env[DIRECTORY_VARIABLE] = directory
-    this.#prepare()
-    if (isAutomatic && this.#isReady) sweepDirectories(directory)
+    if (this.#file.prepare() && isAutomatic) sweepDirectories(directory)
     registry.showThrough(this)
     process.on('exit', this.#onExit)
     if (isMainThread) for (const signal of SIGNALS) process.on(signal, this.#onSignal)
     this.#timer = setInterval(() => void this.#tick(), interval)
     this.#timer.unref()
+  }
+
+  /** Whether a registry of this thread has that directory. @internal */
+  static isInUse(directory: string): boolean {
+    return inUse.has(directory)
   }
 
   /** The `Content-Type` of {@link Multiprocess.metrics} in its default format. */
@@ -185,7 +126,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     if (this.#isStopped) return
     this.#end()
     await Promise.all([this.#running, this.#absorbing])
-    this.#writeLast()
+    this.#file.writeLast(() => this.#snapshots.takeLast())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -193,12 +134,12 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
   }
 
   /** @internal */
-  async *families({ timeout }: CollectOptions): AsyncGenerator<MetricFamily, void, void> {
+  async *families({ timeout, wants }: ViewOptions): AsyncGenerator<MetricFamily, void, void> {
     await this.#flush(timeout)
-    const view = this.#isReady ? await this.#read() : undefined
+    const view = this.#file.prepare() ? await this.#read() : undefined
     const parts = this.#partsWith(view)
-    const turn = new Turn()
-    for await (const merged of mergeParts(parts, turn, (loss) => this.#count(loss))) yield merged.toFamily()
+    const merging = { turn: new Turn(), onLoss: (loss: MergeLoss) => this.#count(loss), wants }
+    for await (const merged of mergeParts(parts, merging)) yield merged.toFamily()
     yield this.#processes(view)
   }
 
@@ -214,59 +155,32 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
 
   async #write(timeout: number): Promise<void> {
     if (this.#isStopped) return
-    const bytes = await this.#snapshots.take(timeout)
-    this.#latest = bytes
-    if (!this.#prepare() || this.#isStopped) return
     try {
-      await this.#put(bytes)
+      const bytes = await this.#snapshots.take(timeout)
+      this.#latest = bytes
+      if (!this.#isStopped) await this.#file.write(bytes)
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') {
-        this.#count('write', messageOf(error))
-        return
-      }
-      // Somebody cleans up where programs run: it is made again, without what had ended before.
-      this.#count('vanished', messageOf(error))
-      this.#isReady = false
-      if (this.#prepare()) await this.#put(bytes).catch((again: unknown) => this.#count('write', messageOf(again)))
+      this.#count('write', messageOf(error))
     }
   }
 
-  async #put(bytes: Uint8Array): Promise<void> {
-    const file = path.join(this.directory, this.#file)
-    const temporary = path.join(this.directory, temporaryName(this.#file))
-    const now = Date.now() / 1000
-    // Shows that the thread runs, and that the file is there.
-    if (this.#written !== undefined) await utimes(file, now, now)
-    try {
-      await writeFile(temporary, bytes, { mode: FILE_MODE })
-      if (this.#isStopped) return
-      await rename(temporary, file)
-      this.#written = bytes
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {})
-      throw error
-    }
-  }
-
-  #prepare(): boolean {
-    if (this.#isReady) return true
-    try {
-      prepareDirectory(this.directory)
-      this.#isReady = true
-      this.#written = undefined
-    } catch (error) {
-      this.#count('directory', messageOf(error))
-    }
-    return this.#isReady
-  }
-
+  /** Whatever cannot be read now is as it was read last: without it a counter would go down. */
   async #read(): Promise<DirectoryView | undefined> {
+    const before = this.#view
+    const lost = new Set<string>()
+    const onLoss = (loss: ReadLoss, file: string): void => {
+      lost.add(file)
+      this.#count(loss)
+    }
     try {
-      return await readDirectory(this.directory, this.#self.name, (loss) => this.#count(loss))
+      const view = await readDirectory(this.directory, this.#self.name, onLoss)
+      const kept = before?.parts.filter(({ participant }) => lost.has(participant.name + SNAPSHOT_SUFFIX)) ?? []
+      const archive = view.archive ?? (view.generation === before?.generation ? before.archive : undefined)
+      this.#view = { ...view, parts: [...view.parts, ...kept], archive }
     } catch (error) {
       this.#count('read', messageOf(error))
-      return undefined
     }
+    return this.#view
   }
 
   /**
@@ -275,7 +189,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
    */
   #partsWith(view: DirectoryView | undefined): Part[] {
     const others = view?.parts ?? []
-    const bytes = view === undefined || others.length === 0 ? this.#latest : this.#written
+    const bytes = view === undefined || others.length === 0 ? this.#latest : this.#file.written
     const self = this.#self
     const parts: (Part & { readonly name: string })[] = others.map((part) => ({ ...part, name: part.participant.name }))
     if (bytes !== undefined) {
@@ -301,7 +215,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     }
     const family = new GaugeMetricFamily({
       name: 'narthex_processes',
-      help: 'Processes whose metrics are on this page, by state: silent for long (stale), ended, or ended before.',
+      help: 'Processes on this page, by state: live, stale (silent for long), dead (ended), archived (ended before).',
       labelNames: ['state'],
     })
     const count = (state: string): number => [...states.values()].filter((one) => one === state).length
@@ -314,7 +228,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     if (this.#waiting !== undefined) return
     await this.#flush(FLUSH_TIMEOUT)
     this.#untilAbsorption -= 1
-    if (this.#untilAbsorption > 0 || !this.#isReady || this.#absorbing !== undefined || this.#isStopped) return
+    if (this.#untilAbsorption > 0 || !this.#file.prepare() || this.#absorbing !== undefined || this.#isStopped) return
     // Not all at once: it is the same work for each of them, and one is enough.
     this.#untilAbsorption = Math.ceil(FLUSHES_PER_ABSORPTION * (0.5 + Math.random()))
     this.#absorbing = absorbEnded(this.directory, this.#self, (loss) => this.#count(loss))
@@ -325,7 +239,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
 
   readonly #onExit = (): void => {
     this.#end()
-    this.#writeLast()
+    this.#file.writeLast(() => this.#snapshots.takeLast())
     const { directory } = this
     if (this.#isAutomatic && isRootOf(directory) && !hasLive(directory, this.#self.world, this.#self.name)) {
       removeDirectory(directory)
@@ -347,18 +261,6 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     inUse.delete(this.directory)
     if (process.env[DIRECTORY_VARIABLE] === this.directory) delete process.env[DIRECTORY_VARIABLE]
     if (this.#registry.view === this) this.#registry.showThrough(undefined)
-  }
-
-  #writeLast(): void {
-    if (!this.#isReady) return
-    const temporary = path.join(this.directory, temporaryName(this.#file))
-    try {
-      writeFileSync(temporary, this.#snapshots.takeLast(), { mode: FILE_MODE })
-      renameSync(temporary, path.join(this.directory, this.#file))
-    } catch (error) {
-      this.#count('write', messageOf(error))
-      rmSync(temporary, { force: true })
-    }
   }
 
   #count(cause: Cause, message?: string): void {

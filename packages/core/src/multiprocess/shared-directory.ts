@@ -1,4 +1,5 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { codeOf } from './directory.ts'
 import type { Part } from './merge.ts'
@@ -52,29 +53,31 @@ export async function readDirectory(
   own: string | undefined,
   onLoss: (loss: ReadLoss, file: string) => void,
 ): Promise<DirectoryView> {
-  for (let tries = 1; ; tries++) {
-    const view = await tryToRead(directory, own, tries === MOST_TRIES, onLoss)
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const view = await tryToRead(directory, own, onLoss)
     if (view !== undefined) return view
   }
+  throw new Error(`its archive was replaced ${MOST_TRIES} times while it was read`)
 }
 
 async function tryToRead(
   directory: string,
   own: string | undefined,
-  isLast: boolean,
   onLoss: (loss: ReadLoss, file: string) => void,
 ): Promise<DirectoryView | undefined> {
   const files = await readdir(directory)
   const generation = newestArchive(files)
   const losses: [ReadLoss, string][] = []
   const archive = generation < 0 ? undefined : await openIfThere(archivePath(directory, generation))
-  if (generation >= 0 && archive === undefined && !isLast) return undefined
+  if (generation >= 0 && archive === undefined) return undefined
   try {
     const archived = archive && (await snapshotOf(archive, path.basename(archivePath('', generation)), losses))
-    const absorbed = archived?.head.absorbed ?? []
-    const wanted = files.filter((file) => participantOf(file) !== undefined && !absorbed.includes(file))
+    const absorbed = new Set(archived?.head.absorbed)
     const parts: FoundPart[] = []
-    const queue = wanted.filter((file) => participantOf(file)?.name !== own)
+    const queue = files.filter((file) => {
+      const participant = participantOf(file)
+      return participant !== undefined && participant.name !== own && !absorbed.has(file)
+    })
     const reader = async (): Promise<void> => {
       for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
         const part = await readPart(directory, file, losses)
@@ -82,17 +85,22 @@ async function tryToRead(
       }
     }
     await Promise.all(Array.from({ length: CONCURRENT_READS }, reader))
-    const isReplaced =
-      archive === undefined ? newestArchive(await readdir(directory)) >= 0 : (await archive.stat()).nlink === 0
-    if (isReplaced && !isLast) return undefined
+    if (!(await isInPlace(archive, directory, generation))) return undefined
     for (const [loss, file] of losses) onLoss(loss, file)
     // In one order for everybody: what is equal is then equal everywhere.
     parts.sort((a, b) => (a.participant.name < b.participant.name ? -1 : 1))
     const part = archived && { snapshot: archived, started: -1, isLive: false }
-    return { parts, archive: part, generation: Math.max(generation, 0), absorbed }
+    return { parts, archive: part, generation: Math.max(generation, 0), absorbed: [...absorbed] }
   } finally {
     await archive?.close()
   }
+}
+
+/** Whether the archive that was opened is still the one of its name, or there is still none. */
+async function isInPlace(archive: FileHandle | undefined, directory: string, generation: number): Promise<boolean> {
+  if (archive === undefined) return newestArchive(await readdir(directory)) < 0
+  const [opened, named] = await Promise.all([archive.stat(), statIfThere(archivePath(directory, generation))])
+  return named?.ino === opened.ino
 }
 
 export function archivePath(directory: string, generation: number): string {
@@ -146,14 +154,17 @@ export function pidLabelOf({ pid, threadId }: Participant): string {
   return threadId === 0 ? String(pid) : `${pid}-${threadId}`
 }
 
-async function openIfThere(file: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(file, 'r')
-  } catch (error) {
-    // Taken into an archive since it was listed.
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+function openIfThere(file: string): Promise<FileHandle | undefined> {
+  return open(file, 'r').catch(ifThere)
+}
+
+function statIfThere(file: string): Promise<Stats | undefined> {
+  return stat(file).catch(ifThere)
+}
+
+/** What is missing was taken into an archive since it was listed. */
+function ifThere(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error
 }
 
 async function snapshotOf(

@@ -18,7 +18,7 @@ export async function mergedFamilies(
   onLoss: (loss: string) => void = () => {},
 ): Promise<MetricFamily[]> {
   const families: MetricFamily[] = []
-  for await (const merged of mergeParts(parts, new Turn(), onLoss)) families.push(merged.toFamily())
+  for await (const merged of mergeParts(parts, { turn: new Turn(), onLoss })) families.push(merged.toFamily())
   return families
 }
 
@@ -26,7 +26,8 @@ export async function mergedFamilies(
 export async function joined(parts: readonly Part[], absorbing = false): Promise<Part> {
   const writer = new SnapshotWriter()
   const turn = new Turn()
-  for await (const merged of mergeParts(parts, turn, () => {}, absorbing)) await merged.writeTo(writer, turn)
+  for await (const merged of mergeParts(parts, { turn, onLoss: () => {}, absorbing }))
+    await merged.writeTo(writer, turn)
   const at = Math.max(0, ...parts.map(({ snapshot }) => snapshot.head.at))
   const started = Math.max(-1, ...parts.map((part) => part.started))
   return { snapshot: new Snapshot(writer.end({ at, interval: 0 })), started, isLive: !absorbing }
