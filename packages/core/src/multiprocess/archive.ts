@@ -37,7 +37,9 @@ export async function absorbEnded(
   await removeOldArchives(directory, files, view.generation)
   await removeAll(directory, leftovers)
   await removeAbandoned(directory, files)
-  if (ended.length === 0) return 0
+  // An archive that cannot be read, as of another version, is not replaced by one without its numbers.
+  const isUnreadable = view.archive === undefined && view.generation > 0
+  if (ended.length === 0 || isUnreadable) return 0
 
   const writer = new SnapshotWriter()
   const turn = new Turn()
