@@ -31,18 +31,55 @@ const ANY_SEGMENT = /^\(\[\^\\?\/(?:\\\.)?\]\+\?\)$|^\(\(\?:\(\?!/
 /**
  * The paths that a mount of Express 4 was given: it keeps only what path-to-regexp 0.1 has made of them. Covers what
  * 0.1.7 and the later 0.1s make of names, their expressions, `?`, `*` and arrays. A mount at an expression of the
- * application's own is given back as it is.
+ * application's own is given back as it is; of several in an array, those side by side are one.
  */
 export function mountPaths(regexp: RegExp, keys: Keys): MountPath[] {
   const { source, flags } = regexp
-  // An array is one group of alternatives up to 0.1.7, and bare alternatives later.
-  const joined = source.startsWith('(?:^') && source.endsWith(`${END})`) ? source.slice(3, -1) : source
-  if (!joined.startsWith('^') || !joined.endsWith(END)) return [{ path: regexp, regexp }]
+  const alternatives = alternativesOf(source)
+  if (!alternatives.some(isPath)) return [{ path: regexp, regexp }]
   const names = keys.map(({ name }) => name)
+  return joinExpressions(alternatives).map((each) => {
+    const own = new RegExp(each, flags)
+    if (isPath(each)) return { path: pathFrom(each.slice(1, -END.length), names), regexp: own }
+    names.splice(0, countGroups(each))
+    return { path: own, regexp: own }
+  })
+}
+
+/** An array is one group of alternatives up to 0.1.7, and bare alternatives later. */
+function alternativesOf(source: string): string[] {
+  const found = splitAlternatives(source)
+  if (found.length > 1 || !source.startsWith('(?:')) return found
+  const inner = splitAlternatives(source.slice(3, -1))
+  return inner.some(isPath) ? inner : found
+}
+
+/** At the bars that are in no group and in no class. */
+function splitAlternatives(source: string): string[] {
+  const alternatives = ['']
+  let depth = 0
+  for (const [part] of source.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|[^]/g)) {
+    if (part === '(') depth += 1
+    if (part === ')') depth -= 1
+    if (part === '|' && depth === 0) alternatives.push('')
+    else alternatives[alternatives.length - 1] += part
+  }
+  return alternatives
+}
+
+function isPath(alternative: string): boolean {
+  return alternative.startsWith('^') && alternative.endsWith(END)
+}
+
+/** An expression may have alternatives of its own, and nothing tells them from its neighbours. */
+function joinExpressions(alternatives: readonly string[]): string[] {
+  const joined: string[] = []
+  for (const each of alternatives) {
+    const before = joined.at(-1)
+    if (before === undefined || isPath(each) || isPath(before)) joined.push(each)
+    else joined[joined.length - 1] = `${before}|${each}`
+  }
   return joined
-    .slice(1, -END.length)
-    .split(`${END}|^`)
-    .map((body) => ({ path: pathFrom(body, names), regexp: new RegExp(`^${body}${END}`, flags) }))
 }
 
 /** Takes the names that the path uses from the front of `names`. */
@@ -59,5 +96,5 @@ function pathFrom(body: string, names: (string | number)[]): string {
 }
 
 function countGroups(source: string): number {
-  return (source.match(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)/g) ?? []).filter((part) => part === '(').length
+  return (source.match(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?(?!<[^=!]))/g) ?? []).filter((part) => part === '(').length
 }

@@ -38,6 +38,11 @@ const inExpress4: Row[] = [
   ['/a/:b.:c', '/a/1.2/x', '/a/:b.:c/x'],
   [['/s/:id(\\d+)', '/t/:name'], '/t/a/x', '/t/:name/x'],
   [['/s/:id(\\d+)', '/t/:name'], '/s/1/x', '/s/:id(\\d+)/x'],
+  [['/de/:city', /^\/f([rs]|u)|^\/g/, '/a/:name'], '/de/1/x', '/de/:city/x'],
+  [['/de/:city', /^\/f([rs]|u)|^\/g/, '/a/:name'], '/fu/x', '/^\\/f([rs]|u)|^\\/g//x'],
+  [['/de/:city', /^\/f([rs]|u)|^\/g/, '/a/:name'], '/a/1/x', '/a/:name/x'],
+  [[/^\/f[rs]/, '/de/:city'], '/de/1/x', '/de/:city/x'],
+  [/(?:^\/f[rs]|^\/g)/, '/g/x', '/(?:^\\/f[rs]|^\\/g)//x'],
 ]
 
 const inExpress5: Row[] = [
