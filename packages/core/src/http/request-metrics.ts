@@ -173,6 +173,20 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
   }
 
+  /**
+   * Gives the durations of one route and method, and their time to headers, bounds of their own, in seconds: in series
+   * that begin later. `route` is the template as a view tells it. Throws what `Histogram.setBuckets` throws.
+   */
+  setRouteBuckets(method: string, route: string, buckets: readonly number[]): void {
+    const [methodLabel, routeLabel] = this.#names.labels as [string, string]
+    const labels = {
+      [methodLabel]: knownMethod(method, this.#methods),
+      [routeLabel]: this.#names.spell?.(route) ?? route,
+    }
+    this.#duration.setBuckets(labels, buckets)
+    this.#timeToHeaders?.setBuckets(labels, buckets)
+  }
+
   /** Whether a path is left out by the `ignore` option. */
   ignores(path: string, request: Request): boolean {
     if (this.#isIgnored === undefined) return false

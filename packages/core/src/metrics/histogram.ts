@@ -21,9 +21,16 @@ export interface HistogramOptions<L extends string = never> extends MetricOption
   readonly native?: NativeHistogramOptions
 }
 
+/** The buckets of the series that have these labels. */
+interface OwnBuckets {
+  readonly wanted: ReadonlyMap<string, string>
+  readonly layout: HistogramLayout
+}
+
 /** How often something took how long, or was how big: cumulative buckets, a sum and a count. */
 export class Histogram<L extends string = never> extends Metric<L, HistogramChild> {
   readonly #layout: HistogramLayout
+  readonly #ownBuckets: OwnBuckets[] = []
 
   constructor(options: HistogramOptions<L>) {
     const definition: unknown[] = []
@@ -45,8 +52,11 @@ export class Histogram<L extends string = never> extends Metric<L, HistogramChil
     this.#layout = layout
     const create =
       native === undefined
-        ? (labels: Labels) => new HistogramChild(labels, layout)
-        : (labels: Labels) => new NativeHistogramChild(labels, layout, native, buckets !== undefined)
+        ? (labels: Labels) => new HistogramChild(labels, this.#layoutOf(labels))
+        : (labels: Labels) => {
+            const own = this.#layoutOf(labels)
+            return new NativeHistogramChild(labels, own, native, buckets !== undefined || own !== layout)
+          }
     this.start(options.registry)
   }
 
@@ -62,6 +72,36 @@ export class Histogram<L extends string = never> extends Metric<L, HistogramChil
       if (typeof second !== 'number' || !(second >= layout.least)) layout.refuse(second)
       this.children.get(first).observe(second, third)
     } else this.child(undefined).observe(first, second as ExemplarLabels)
+  }
+
+  /**
+   * Gives series a layout of their own: those with all of these labels, of which the first that was named counts. Series
+   * that are there already keep theirs. Sums over series are exact at the bounds that all of them have. Costs a look at
+   * each such rule where a series is made, and nothing where one is updated.
+   *
+   * Throws `ERR_NARTHEX_INVALID_BUCKETS`, also for a negative bound where the histogram has none,
+   * `ERR_NARTHEX_INVALID_LABELS` for names that it does not have, and `ERR_NARTHEX_DEFINITION_DIFFERS` where the same
+   * labels were given other buckets.
+   */
+  setBuckets(labels: Partial<LabelValues<L>>, buckets: readonly number[]): void {
+    const wanted = this.children.wantedFrom(labels as LabelValues)
+    const bounds = checkBuckets(buckets, this.givenName)
+    const { least } = this.#layout
+    if ((bounds[0] ?? 0) < 0 && least === 0) {
+      this.refuse(
+        'ERR_NARTHEX_INVALID_BUCKETS',
+        'buckets',
+        'to hold no negative bound, as the histogram has none',
+        buckets,
+      )
+    }
+    const before = this.#ownBuckets.find((own) => isSameMap(own.wanted, wanted))
+    if (before === undefined) {
+      this.#ownBuckets.push({ wanted, layout: new HistogramLayout(this.name, bounds, least, this.exemplars) })
+    } else if (String(before.layout.bounds) !== String(bounds)) {
+      const rule = `to be as before for the same labels (${before.layout.bounds.join(', ')})`
+      this.refuse('ERR_NARTHEX_DEFINITION_DIFFERS', 'buckets', rule, buckets)
+    }
   }
 
   /** Starts a timer that observes its seconds when it is called. */
@@ -87,4 +127,20 @@ export class Histogram<L extends string = never> extends Metric<L, HistogramChil
       return () => void end()
     })
   }
+
+  #layoutOf(labels: Labels): HistogramLayout {
+    for (const { wanted, layout } of this.#ownBuckets) if (hasAll(labels, wanted)) return layout
+    return this.#layout
+  }
+}
+
+function hasAll(labels: Labels, wanted: ReadonlyMap<string, string>): boolean {
+  for (const [name, value] of wanted) if ((Object.hasOwn(labels, name) ? labels[name] : '') !== value) return false
+  return true
+}
+
+function isSameMap(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  if (one.size !== other.size) return false
+  for (const [key, value] of one) if (other.get(key) !== value) return false
+  return true
 }

@@ -1,7 +1,17 @@
-import { Histogram, Registry } from '@narthex/core'
+import {
+  encode,
+  Histogram,
+  type HistogramSeries,
+  type MetricFamily,
+  openMetricsFormat,
+  protobufFormat,
+  Registry,
+} from '@narthex/core'
+import { parseOpenMetrics, parseProtobuf, parseText } from '@narthex/core/parse'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { HistogramChild, HistogramLayout } from '../../src/metrics/histogram-child.ts'
 import { caught } from '../caught.ts'
+import { expectPromtoolAccepts } from '../promtool.ts'
 
 const NOT_AN_OBSERVATION = [Number.NaN, -1, -Infinity, '5', '', null, true, 1n, [[]], undefined, Symbol('s')]
 
@@ -167,4 +177,101 @@ it('counts on past 32 bits', () => {
   })
   child.zero()
   expect(child.snapshot()).toMatchObject({ count: 0, sum: 0 })
+})
+
+describe('setBuckets()', () => {
+  const create = (registry: Registry, options: object = {}): Histogram<'route' | 'code'> =>
+    new Histogram({ name: 'h', help: 'H', labelNames: ['route', 'code'], buckets: [1, 2], registry, ...options })
+
+  it('gives the series with these labels buckets of their own, on every kind of page', async (context) => {
+    const registry = new Registry()
+    const histogram = create(registry)
+    histogram.setBuckets({ route: '/slow' }, [10, 60, Infinity])
+    for (const code of [200, 500]) histogram.observe({ route: '/slow', code }, 30)
+    histogram.observe({ route: '/quick', code: 200 }, 1.5)
+    const page = await registry.metrics()
+    expect(page).toBe(
+      [
+        '# HELP h H',
+        '# TYPE h histogram',
+        ...['200', '500'].flatMap((code) => [
+          `h_bucket{route="/slow",code="${code}",le="10"} 0`,
+          `h_bucket{route="/slow",code="${code}",le="60"} 1`,
+          `h_bucket{route="/slow",code="${code}",le="+Inf"} 1`,
+          `h_sum{route="/slow",code="${code}"} 30`,
+          `h_count{route="/slow",code="${code}"} 1`,
+        ]),
+        'h_bucket{route="/quick",code="200",le="1"} 0',
+        'h_bucket{route="/quick",code="200",le="2"} 1',
+        'h_bucket{route="/quick",code="200",le="+Inf"} 1',
+        'h_sum{route="/quick",code="200"} 1.5',
+        'h_count{route="/quick",code="200"} 1',
+        '',
+      ].join('\n'),
+    )
+    expectPromtoolAccepts(page, context)
+    const counts = (families: readonly MetricFamily[]): unknown =>
+      families.flatMap(({ series }) => [...(series as Iterable<HistogramSeries>)].map(({ buckets }) => buckets))
+    const expected = counts([histogram.family])
+    expect(counts(parseText(page))).toEqual(expected)
+    expect(counts(parseOpenMetrics(await registry.metrics(openMetricsFormat)))).toEqual(expected)
+    expect(counts(parseProtobuf(encode([histogram.family], protobufFormat)))).toEqual(expected)
+  })
+
+  it('leaves series as they are that are there already, until they are made anew', () => {
+    const histogram = create(new Registry())
+    const boundsOf = (): number[][] =>
+      [...(histogram.family.series as Iterable<HistogramSeries>)].map(({ buckets }) => buckets.map(({ le }) => le))
+    histogram.observe({ route: '/slow', code: 200 }, 1)
+    histogram.setBuckets({ route: '/slow' }, [10])
+    histogram.reset()
+    expect(boundsOf()).toEqual([[1, 2, Infinity]])
+    histogram.remove({ route: '/slow', code: 200 })
+    histogram.init({ route: '/slow', code: 200 })
+    expect(boundsOf()).toEqual([[10, Infinity]])
+  })
+
+  it('takes the first of several layouts that fit, and an empty value for an absent label', () => {
+    const histogram = create(new Registry())
+    histogram.setBuckets({ route: '/slow', code: 500 }, [5])
+    histogram.setBuckets({ route: '/slow' }, [10])
+    histogram.setBuckets({ code: '' }, [7])
+    for (const code of [500, 200]) histogram.init({ route: '/slow', code })
+    histogram.init({ route: '/x', code: '' })
+    const first = [...(histogram.family.series as Iterable<HistogramSeries>)].map(({ buckets }) => buckets[0]?.le)
+    expect(first).toEqual([5, 10, 7])
+  })
+
+  it('shows classic buckets beside the native ones of those series only', () => {
+    const histogram = create(new Registry(), { buckets: undefined, native: { factor: 1.1 } })
+    histogram.setBuckets({ route: '/slow' }, [10])
+    for (const route of ['/slow', '/quick']) histogram.observe({ route, code: 200 }, 3)
+    expect([...histogram.family.series]).toMatchObject([
+      { buckets: [{ le: 10, count: 1 }, { count: 1 }], native: { schema: 3 } },
+      { buckets: [], native: { schema: 3 } },
+    ])
+  })
+
+  it('does not make two definitions differ', () => {
+    const registry = new Registry()
+    const define = (): Histogram<'a'> => registry.histogram({ name: 'h', help: 'H', labelNames: ['a'], buckets: [1] })
+    const histogram = define()
+    histogram.setBuckets({ a: 'x' }, [2])
+    expect(define()).toBe(histogram)
+  })
+
+  it('accepts the same once more, and refuses what cannot be', () => {
+    const histogram = create(new Registry())
+    histogram.setBuckets({ route: '/slow' }, [10, 60])
+    histogram.setBuckets({ route: '/slow' }, [10, 60, Infinity])
+    const codeOf = (labels: object, buckets: unknown): string =>
+      caught(() => histogram.setBuckets(labels, buckets as number[])).code
+    expect(codeOf({ route: '/slow' }, [10])).toBe('ERR_NARTHEX_DEFINITION_DIFFERS')
+    expect(codeOf({ route: '/x' }, [2, 1])).toBe('ERR_NARTHEX_INVALID_BUCKETS')
+    expect(codeOf({ route: '/x' }, [-1, 1])).toBe('ERR_NARTHEX_INVALID_BUCKETS')
+    expect(codeOf({ route: '/x' }, '1,2')).toBe('ERR_NARTHEX_INVALID_BUCKETS')
+    expect(codeOf({ path: '/x' }, [1])).toBe('ERR_NARTHEX_INVALID_LABELS')
+    histogram.init({ route: '/x', code: 200 })
+    expect([...histogram.family.series]).toMatchObject([{ buckets: [{ le: 1 }, { le: 2 }, { le: Infinity }] }])
+  })
 })
