@@ -20,7 +20,13 @@ import type {
 } from 'fastify'
 import fp from 'fastify-plugin'
 import { initializeSeries } from './initial-series.ts'
-import { checkRouteMetrics, configReader, type RouteMetricsOptions, templateOf } from './route-metrics.ts'
+import {
+  checkRouteMetrics,
+  configReader,
+  type RouteConfig,
+  type RouteMetricsOptions,
+  templateOf,
+} from './route-metrics.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and what Fastify adds. */
 export interface PrometheusOptions extends AdapterOptions<FastifyRequest> {
@@ -80,6 +86,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   const scrapes = new WeakMap<RawRequest, FastifyRequest>()
   const serveMetrics = metricsHandler(pageOptions())
   const servers = new Set<RawServer>()
+  const early = new WeakSet<RouteConfig>()
   // By its identity the page is told from the application's own routes: other instances of the plugin leave it out.
   const page: RouteMetricsOptions = { skip: true }
   let pageUrl: string | undefined
@@ -108,8 +115,18 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   function onRoute(route: RouteOptions): void {
     const own = route.config?.metrics
     if (own === page) pageUrl = route.url
-    else if (own !== undefined) checkRouteMetrics(route, labelNames)
+    else if (own !== undefined) {
+      checkRouteMetrics(route, labelNames)
+      if (own.buckets !== undefined) setBuckets(route.method, route.url, own.buckets)
+    }
     if (initializeRoutes && own?.skip !== true) initializeSeries(fastify, options, route)
+  }
+
+  /** A wrong layout is refused where the route is declared. */
+  function setBuckets(method: string | readonly string[], url: string, buckets: readonly number[]): void {
+    for (const each of typeof method === 'string' ? [method] : method) {
+      metrics.setRouteBuckets(each, templateOf(url) as string, buckets)
+    }
   }
 
   /** The first sight of a request: of some, Fastify's hooks see nothing. */
@@ -153,6 +170,14 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
         : own?.skip === true || (hasIgnore && metrics.ignores(pathOf(raw.url as string), request))
     if (!isLeftOut) metrics.follow(view, request, raw, response)
     else if (Exchange.of(response, registry) !== undefined) metrics.follow(leftOut, request, raw, response)
+    if (own?.buckets !== undefined) setBucketsOfEarly(readConfig(request), own.buckets)
+  }
+
+  /** Routes from before the plugin are first seen with a request. */
+  function setBucketsOfEarly(config: RouteConfig, buckets: readonly number[]): void {
+    if (early.has(config)) return
+    early.add(config)
+    setBuckets(config.method as string, config.url as string, buckets)
   }
 
   /** Fastify has a server for each address of `localhost`, and tells nobody: one is known from its first request. */

@@ -13,15 +13,21 @@ export interface RouteMetricsOptions {
    * of the request.
    */
   readonly labels?: { readonly [name: string]: LabelValue | ((request: FastifyRequest) => LabelValue | undefined) }
+  /**
+   * Upper bounds of its durations, in seconds, in place of the plugin's. Routes of one method and template share them,
+   * also where constraints tell them apart.
+   */
+  readonly buckets?: readonly number[]
 }
 
 /** What Fastify keeps as the config of a route. Of what matched nothing there is no `url`. */
 export interface RouteConfig {
   readonly url?: string
+  readonly method?: string | readonly string[]
   readonly metrics?: RouteMetricsOptions
 }
 
-const KNOWN = ['skip', 'labels']
+const KNOWN = ['skip', 'labels', 'buckets']
 
 /** Throws `MetricError` for options that a route cannot have; `declared` are the names in the plugin's `labels`. */
 export function checkRouteMetrics({ url, config }: RouteOptions, declared: readonly string[]): void {

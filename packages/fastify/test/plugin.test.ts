@@ -346,9 +346,56 @@ describe.each(versions)('%s', (_name, fastify) => {
       expect(page).toContain('http_requests_total{method="GET",route="/pay",code="200",team="billing",tier="pay"} 1\n')
     })
 
+    it('may have buckets of its own, be it declared before the plugin or after it', async () => {
+      const registry = new Registry()
+      const app = create()
+      const own = { config: { metrics: { buckets: [1, 10] } } }
+      app.get('/early/:id', own, async () => 'ok')
+      await app.register(prometheus, { registry, buckets: [0.1], timeToHeaders: true, initializeRoutes: true })
+      app.register(
+        async (child) =>
+          void child.route({ method: ['POST', 'PUT'], url: '/slow/', ...own, handler: async () => 'ok' }),
+        { prefix: '/child' },
+      )
+      hello(app)
+      await app.ready()
+      expect(await boundsOf(registry, '/child/slow')).toEqual(['POST 1 10 +Inf', 'PUT 1 10 +Inf'])
+      for (const url of ['/early/1', '/early/2', '/hello', '/nothing']) await app.inject(url)
+      await app.inject({ method: 'PUT', url: '/child/slow/' })
+      expect(await boundsOf(registry, '/early/:id')).toEqual(['GET 1 10 +Inf'])
+      expect(await boundsOf(registry, '/child/slow')).toEqual(['POST 1 10 +Inf', 'PUT 1 10 +Inf'])
+      expect(await boundsOf(registry, '/hello')).toEqual(['GET 0.1 +Inf'])
+      expect(await boundsOf(registry, '<unmatched>')).toEqual(['GET 0.1 +Inf'])
+      expect(await boundsOf(registry, '/early/:id', 'http_time_to_headers_seconds')).toEqual(['GET 1 10 +Inf'])
+      expect(registry.getSampleValue('narthex_hook_errors_total', { hook: 'record' })).toBeUndefined()
+    })
+
+    it('has its buckets whatever the metrics and their labels are called', async () => {
+      const registry = new Registry()
+      const naming = { duration: 'd', labels: { method: 'm', route: 'r', code: 'c' }, parameters: '#', unmatched: '-' }
+      const app = await start({ registry, naming: { ...naming, lowerCaseMethods: true } }, (instance) => {
+        instance.get('/slow/:id', { config: { metrics: { buckets: [7] } } }, async () => 'ok')
+      })
+      await app.inject('/slow/1')
+      expect(registry.getSampleValue('d_bucket', { m: 'get', r: '/slow/#', c: '200', le: '7' })).toBe(1)
+      expect(registry.getSampleValue('d_bucket', { m: 'get', r: '/slow/#', c: '200', le: '1' })).toBeUndefined()
+    })
+
+    it('cannot have two layouts of buckets', async () => {
+      const app = create()
+      await app.register(prometheus, { registry: new Registry() })
+      const declare = (version: string, bound: number): unknown =>
+        app.get('/x', { constraints: { version }, config: { metrics: { buckets: [bound] } } }, async () => 'x')
+      declare('1.0.0', 1)
+      declare('2.0.0', 1)
+      expect(() => declare('3.0.0', 2)).toThrow('expected `buckets` to be as before for the same labels (1)')
+    })
+
     it.each([
       [{ skip: 'yes' }, 'Route `/x`: expected `config.metrics.skip` to be a boolean'],
-      [{ skpi: true }, 'Route `/x`: expected `config.metrics.skpi` to be one of the options skip, labels'],
+      [{ skpi: true }, 'Route `/x`: expected `config.metrics.skpi` to be one of the options skip, labels, buckets'],
+      [{ buckets: [2, 1] }, 'expected `buckets` to increase'],
+      [{ buckets: 5 }, 'expected `buckets` to be an array of numbers'],
       [{ labels: { team: 'a' } }, "to hold only names that the plugin's option `labels` declares (tier)"],
       ['no', 'Route `/x`: expected `config.metrics` to be an object'],
     ])('cannot say %j', async (metrics, message) => {
@@ -550,4 +597,15 @@ function countsOf(page: string): string[] {
       return `${method} ${route} ${code} ${line.slice(line.lastIndexOf(' ') + 1)}`
     })
     .sort()
+}
+
+/** `GET 0.1 +Inf`: the method and the bounds of each series of a route. */
+async function boundsOf(registry: Registry, route: string, name = 'http_request_duration_seconds'): Promise<string[]> {
+  const bounds = new Map<string, string[]>()
+  for (const line of (await registry.metrics()).split('\n')) {
+    const [, method, of, le] = /_bucket\{method="([^"]*)",route="([^"]*)",code="\d+",le="([^"]*)"/.exec(line) ?? []
+    if (line.startsWith(`${name}_bucket`) && of === route)
+      bounds.set(method as string, [...(bounds.get(method as string) ?? []), le as string])
+  }
+  return [...bounds].map(([method, les]) => `${method} ${les.join(' ')}`).sort()
 }
