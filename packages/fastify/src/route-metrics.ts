@@ -83,9 +83,9 @@ export function configReader(): ReadConfig {
 /** The template of a route as the page shows it. */
 export function templateOf(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
-  const { length } = url
-  if (length > 1) return url.charCodeAt(length - 1) === SLASH ? url.slice(0, -1) : url
-  return '/'
+  const last = url.length - 1
+  if (last > 0 && url.charCodeAt(last) === SLASH) return url.slice(0, last)
+  return url === '' ? '/' : url
 }
 
 const SLASH = 47

@@ -137,6 +137,17 @@ describe.each(versions)('%s', (_name, fastify) => {
       )
     })
 
+    it('a route for everything as `*`, and not as the root', async () => {
+      const registry = new Registry()
+      const app = await start({ registry }, (instance) => {
+        instance.options('*', async (_request, reply) => reply.code(204).send())
+        instance.options('/', async () => 'root')
+      })
+      await app.inject({ method: 'OPTIONS', url: '/users/7' })
+      await app.inject({ method: 'OPTIONS', url: '/' })
+      expect(countsOf(await registry.metrics())).toEqual(['OPTIONS * 204 1', 'OPTIONS / 200 1'])
+    })
+
     it('what no hook sees: malformed URLs and parameters that are too long', async () => {
       const registry = new Registry()
       const app = await start({ registry }, (instance) => void instance.get('/users/:id', async () => 'ok'))
