@@ -153,7 +153,10 @@ async function whenInFlight(app: TableApp): Promise<void> {
 function sendRaw(app: TableApp, { raw = '', answers = Infinity, leave }: Send): Promise<void> {
   return new Promise((resolve) => {
     let received = ''
-    const socket = connect(app.port, '127.0.0.1', () => socket.write(raw))
+    const socket = connect(app.port, '127.0.0.1', () => {
+      socket.write(raw)
+      if (leave === 'before the answer') void whenInFlight(app).then(() => socket.destroy())
+    })
     socket.on('error', () => {})
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1')
@@ -165,7 +168,7 @@ function sendRaw(app: TableApp, { raw = '', answers = Infinity, leave }: Send): 
   })
 }
 
-async function sendHttp2(app: TableApp, { method = 'GET', path = '/', leave }: Send): Promise<void> {
+async function sendHttp2(app: TableApp, { method = 'GET', path = '/', body, leave }: Send): Promise<void> {
   const session = connect2(`http://127.0.0.1:${app.port}`)
   session.on('error', () => {})
   await new Promise<void>((resolve) => {
@@ -175,7 +178,7 @@ async function sendHttp2(app: TableApp, { method = 'GET', path = '/', leave }: S
       if (leave === 'in the answer') stream.close(8)
     })
     stream.on('close', resolve)
-    stream.end()
+    stream.end(body)
     if (leave === 'before the answer') void whenInFlight(app).then(() => stream.close(8))
   })
   session.close()

@@ -12,7 +12,7 @@ export interface RequestRow {
 }
 
 /** What not every framework can do. */
-export type Ability = 'http2' | 'sub-application' | 'parameter hooks' | 'mount parameters'
+export type Ability = 'http2' | 'HEAD of HTTP/2' | 'sub-application' | 'parameter hooks' | 'mount parameters'
 
 export interface Counted {
   readonly route: string
@@ -51,7 +51,9 @@ export interface Send {
  *   everywhere for requests with a header `x-forbidden`
  * - `GET /throws` throws, `GET /rejects` rejects, `GET /status-error` fails with a 418; the application answers all
  *   errors itself with the error's `status`, or 500
- * - `POST /json` reads JSON and fails with a 400 where it is none
+ * - `POST /json` reads at most 1,000 bytes of `application/json`: fails with a 400 where they are none, and with a 413
+ *   where they are more; what reads `application/vnd.api+json` is in front of all routes, where a framework can have it
+ *   there, and fails alike
  * - `GET /passes` hands on to whoever comes next, and nobody does
  * - `GET /passes-after` answers 200 and hands on all the same
  * - `GET /hooked/:key`: a hook for `key` answers 404 for `missing`, fails with a 500 for `broken`; else 200
@@ -60,6 +62,8 @@ export interface Send {
  * - `GET /stream` writes three chunks a little apart; `GET /events` is an event stream with one event and an end;
  *   `GET /endless-events` has no end
  */
+
+const JSON_TYPE = { 'content-type': 'application/json' }
 
 const ok = (route: string, code = 200): readonly Counted[] => [{ route, code }]
 const unmatched = ok('<unmatched>', 404)
@@ -143,7 +147,21 @@ export const requestTable: readonly RequestRow[] = [
   { name: 'the root, where nothing is', send: { path: '/' }, counted: unmatched },
   { name: 'a method that the route has not', send: { method: 'DELETE', path: '/users/7' }, counted: unmatched },
   { name: 'HEAD', send: { method: 'HEAD', path: '/users/7' }, counted: ok('/users/:id') },
+  {
+    name: 'HEAD in a router',
+    send: { method: 'HEAD', path: '/api/t/acme/orders/5' },
+    counted: ok('/api/t/:tenant/orders/:id'),
+    needs: 'mount parameters',
+  },
+  { name: 'HEAD of a handler that throws', send: { method: 'HEAD', path: '/throws' }, counted: ok('/throws', 500) },
+  { name: 'HEAD of nothing', send: { method: 'HEAD', path: '/nothing' }, counted: unmatched },
   { name: 'OPTIONS', send: { method: 'OPTIONS', path: '/users/7' }, counted: ok('/*') },
+  { name: 'OPTIONS of nothing', send: { method: 'OPTIONS', path: '/nothing' }, counted: unmatched },
+  {
+    name: 'OPTIONS of the server',
+    send: { raw: 'OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' },
+    counted: [{ route: '<unmatched>', code: 404, method: 'OPTIONS' }],
+  },
   { name: 'QUERY', send: { method: 'QUERY', path: '/plain' }, counted: unmatched },
   {
     name: 'a method that OpenTelemetry does not list',
@@ -151,6 +169,15 @@ export const requestTable: readonly RequestRow[] = [
     counted: [{ route: '<unmatched>', code: 404, method: '_OTHER' }],
   },
   { name: 'a malformed parameter', send: { path: '/users/%zz' }, counted: ok('<unmatched>', 400) },
+  { name: 'a parameter of 150 characters', send: { path: `/users/${'x'.repeat(150)}` }, counted: ok('/users/:id') },
+  { name: 'a path with two slashes in front', send: { path: '//plain' }, counted: unmatched },
+  { name: 'a path that goes up', send: { path: '/users/../plain' }, counted: unmatched },
+  {
+    name: 'an absolute request target of nothing',
+    send: { raw: 'GET http://example.com/nothing HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n' },
+    counted: unmatched,
+  },
+  { name: 'a request without a host', send: { raw: 'GET /plain HTTP/1.1\r\n\r\n' }, counted: [] },
   { name: 'a request that HTTP refuses', send: { raw: 'GET / HTTP/9.9\r\n\r\n' }, counted: [] },
   {
     name: 'an upgrade',
@@ -160,13 +187,38 @@ export const requestTable: readonly RequestRow[] = [
 
   {
     name: 'a body',
-    send: { method: 'POST', path: '/json', headers: { 'content-type': 'application/json' }, body: '{"a":1}' },
+    send: { method: 'POST', path: '/json', headers: JSON_TYPE, body: '{"a":1}' },
     counted: ok('/json'),
   },
   {
     name: 'a body that cannot be read',
-    send: { method: 'POST', path: '/json', headers: { 'content-type': 'application/json' }, body: '{' },
+    send: { method: 'POST', path: '/json', headers: JSON_TYPE, body: '{' },
     counted: ok('/json', 400),
+  },
+  {
+    name: 'a body that is too large',
+    send: { method: 'POST', path: '/json', headers: JSON_TYPE, body: `"${'x'.repeat(2000)}"` },
+    counted: ok('/json', 413),
+  },
+  {
+    name: 'a body that the application cannot read in front of its routes',
+    send: { method: 'POST', path: '/json', headers: { 'content-type': 'application/vnd.api+json' }, body: '{' },
+    counted: ok('/*', 400),
+  },
+  {
+    name: 'a body that is announced and awaited',
+    send: { method: 'POST', path: '/json', headers: { ...JSON_TYPE, expect: '100-continue' }, body: '{"a":1}' },
+    counted: ok('/json'),
+  },
+  {
+    name: 'a body that the client breaks off',
+    send: { raw: `${uploadTo('/json')}Content-Length: 100\r\n\r\n{"a"`, leave: 'before the answer' },
+    counted: [{ route: '/json', code: 499, method: 'POST' }],
+  },
+  {
+    name: 'a body whose chunks are malformed',
+    send: { raw: `${uploadTo('/json')}Transfer-Encoding: chunked\r\n\r\nzz\r\n` },
+    counted: [{ route: '/json', code: 499, method: 'POST' }],
   },
   { name: 'a handler that throws', send: { path: '/throws' }, counted: ok('/throws', 500) },
   { name: 'a handler that rejects', send: { path: '/rejects' }, counted: ok('/rejects', 500) },
@@ -233,12 +285,29 @@ export const requestTable: readonly RequestRow[] = [
     counted: [...ok('/plain'), ...ok('/users/:id'), ...unmatched],
   },
   {
+    name: 'requests after one that failed',
+    send: { raw: `${get('/throws')}${get('/status-error')}${get('/plain')}`, answers: 3 },
+    counted: [...ok('/throws', 500), ...ok('/status-error', 418), ...ok('/plain')],
+  },
+  {
     name: 'pipelined requests whose turn never comes',
     send: { raw: `${get('/drip')}${get('/plain')}${get('/hang')}`, leave: 'in the answer' },
     // The second has its answer ready, the third has not: neither response ever has a socket.
     counted: [...ok('/drip', 499), ...ok('/plain'), ...ok('/hang', 499)],
   },
   { name: 'a stream of HTTP/2', send: { http2: true, path: '/users/7' }, counted: ok('/users/:id'), needs: 'http2' },
+  {
+    name: 'HEAD of HTTP/2',
+    send: { http2: true, method: 'HEAD', path: '/users/7' },
+    counted: ok('/users/:id'),
+    needs: 'HEAD of HTTP/2',
+  },
+  {
+    name: 'an upload of HTTP/2 that is cancelled',
+    send: { http2: true, method: 'POST', path: '/upload', body: 'x'.repeat(10_000), leave: 'before the answer' },
+    counted: ok('/upload', 499),
+    needs: 'http2',
+  },
   {
     name: 'a stream of HTTP/2 that is cancelled',
     send: { http2: true, path: '/hang', leave: 'before the answer' },
@@ -261,4 +330,8 @@ export const requestTable: readonly RequestRow[] = [
 
 function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+}
+
+function uploadTo(path: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`
 }

@@ -33,6 +33,7 @@ export function tableApp(express: ExpressModule, options: PrometheusOptions, wil
   const app = express()
   app.use(prometheus(options))
   app.use((request, response, next) => (request.headers['x-forbidden'] ? void response.sendStatus(403) : next()))
+  app.use(express.json({ type: 'application/vnd.api+json' }))
   app.get('/plain', says)
   app.get('/conditional', (_request, response) => void response.set('ETag', '"1"').send('ok'))
   app
@@ -67,7 +68,7 @@ export function tableApp(express: ExpressModule, options: PrometheusOptions, wil
       : rejects,
   )
   app.get('/status-error', (_request, _response, next) => next(Object.assign(new Error('teapot'), { status: 418 })))
-  app.post('/json', express.json(), says)
+  app.post('/json', express.json({ limit: 1000 }), says)
   app.get('/passes', (_request, _response, next) => next())
   app.get('/passes-after', (_request, response, next) => {
     response.send('ok')
@@ -76,7 +77,7 @@ export function tableApp(express: ExpressModule, options: PrometheusOptions, wil
   const hooked = express.Router()
   hooked.param('key', (_request, response, next, key) => {
     if (key === 'missing') response.sendStatus(404)
-    else setImmediate(next, key === 'broken' ? new Error('broken') : undefined)
+    else setImmediate(next, (key === 'broken' ? new Error('broken') : undefined) as never)
   })
   hooked.get('/:key', says)
   app.use('/hooked', hooked)

@@ -37,6 +37,11 @@ export function declareTable(app: FastifyInstance, options: PrometheusOptions): 
   })
   app.get('/users/:id', says)
   app.post('/users/:id', { config: {} }, async (_request, reply) => reply.code(201).send())
+  app.addContentTypeParser(
+    'application/vnd.api+json',
+    { parseAs: 'string' },
+    app.getDefaultJsonParser('error', 'error'),
+  )
   app.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume().on('end', () => done(null, undefined))
   })
@@ -85,7 +90,7 @@ export function declareTable(app: FastifyInstance, options: PrometheusOptions): 
   app.get('/status-error', async () => {
     throw Object.assign(new Error('teapot'), { statusCode: 418 })
   })
-  app.post('/json', says)
+  app.post('/json', { bodyLimit: 1000 }, says)
   app.get('/passes', (_request, reply) => void reply.callNotFound())
   app.get('/passes-after', (_request, reply) => void reply.send('ok'))
   app.get<{ Params: { key: string } }>(

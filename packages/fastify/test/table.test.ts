@@ -15,6 +15,9 @@ for (const [name, fastify] of versions) {
       // A hook answers within the route that has matched.
       'a guard of everything': [{ route: '/users/:id', code: 403 }],
       OPTIONS: unmatched,
+      // Bodies are read within the route, whatever their type.
+      'a body that the application cannot read in front of its routes': [{ route: '/json', code: 400 }],
+      'a parameter of 150 characters': [{ route: '<unmatched>', code: name === 'Fastify 5.12' ? 414 : 404 }],
       // New there, and refused without a type of content.
       ...(name === 'Fastify 5.12' && { QUERY: [{ route: '<unmatched>', code: 400 }] }),
     },

@@ -2,13 +2,14 @@ import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from '@narthex/core'
 import { prometheus, type PrometheusOptions } from '@narthex/koa'
 import type RouterClass from '@koa/router'
 import type Koa from 'koa'
-import type { Context, Middleware, Next } from 'koa'
+import type { Context, Middleware } from 'koa'
+import bodyParser from 'koa-bodyparser'
+import mount from 'koa-mount'
 import type { TableApp } from '../../../test/http-requests/run.ts'
 
 /** Any version of Koa and of @koa/router, as their modules export them. */
@@ -16,23 +17,6 @@ export type KoaClass = typeof Koa
 export type RouterModule = typeof RouterClass
 
 const says = (context: Context): void => void (context.body = 'ok')
-
-/** What koa-mount does with middleware. */
-export function mount(prefix: string, middleware: Middleware): Middleware {
-  return async function mounted(context: Context, next: Next) {
-    const { path } = context
-    if (path !== prefix && !path.startsWith(`${prefix}/`)) return next()
-    const below = path.slice(prefix.length) || '/'
-    context['mountPath'] = prefix
-    context.path = below
-    await middleware(context, async () => {
-      context.path = path
-      await next()
-      context.path = below
-    })
-    context.path = path
-  }
-}
 
 /** The application of the table of requests. */
 export function tableApp(KoaOf: KoaClass, Router: RouterModule, options: PrometheusOptions, wildcard: string): Koa {
@@ -47,6 +31,8 @@ export function tableApp(KoaOf: KoaClass, Router: RouterModule, options: Prometh
       context.body = 'failed'
     }
   })
+  const readsJson = bodyParser()
+  app.use((context, next) => (context.is('application/vnd.api+json') ? readsJson(context, next) : next()))
   app.use((context, next) => (context.get('x-forbidden') === '' ? next() : void (context.status = 403)))
 
   const router = new Router()
@@ -87,14 +73,7 @@ export function tableApp(KoaOf: KoaClass, Router: RouterModule, options: Prometh
   })
   router.get('/rejects', () => Promise.reject(new Error('rejected')))
   router.get('/status-error', (context) => context.throw(418))
-  router.post('/json', async (context) => {
-    const body = await text(context.req)
-    try {
-      context.body = JSON.parse(body) as object
-    } catch {
-      context.throw(400)
-    }
-  })
+  router.post('/json', bodyParser({ jsonLimit: '1000b' }) as never, says)
   router.get('/passes', (_context, next) => next())
   router.get('/passes-after', (context, next) => {
     context.body = 'ok'

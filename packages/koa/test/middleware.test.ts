@@ -6,9 +6,9 @@ import { MetricError, Registry } from '@narthex/core'
 import { prometheus, type PrometheusOptions } from '@narthex/koa'
 import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
+import mount from 'koa-mount'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { inFlight } from '../../../test/http-requests/run.ts'
-import { mount } from './app.ts'
 import { serve } from './serve.ts'
 
 const hello = (app: Koa): unknown => app.use((context) => void (context.body = 'hello'))

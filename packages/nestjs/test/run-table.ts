@@ -12,7 +12,7 @@ export function runTable(version: NestVersion): void {
   runRequestTable({
     name: `Nest ${version} on Express`,
     start: () => start('express'),
-    cannot: ['http2', 'sub-application', 'parameter hooks'],
+    cannot: ['http2', 'HEAD of HTTP/2', 'sub-application', 'parameter hooks'],
     differs: {
       'a wildcard': [{ route: wildcard, code: 200 }],
       // Guards answer within the route that has matched.
@@ -22,13 +22,16 @@ export function runTable(version: NestVersion): void {
       OPTIONS: unmatched,
       // Nest reads bodies in middleware, before there is a route.
       'a body that cannot be read': [{ route: '/*', code: 400 }],
+      'a body that is too large': [{ route: '/*', code: 413 }],
+      'a body that the client breaks off': [{ route: '/*', code: 499, method: 'POST' }],
+      'a body whose chunks are malformed': [{ route: '/*', code: 499, method: 'POST' }],
     },
   } satisfies TableSubject)
 
   runRequestTable({
     name: `Nest ${version} on Fastify`,
     start: () => start('fastify'),
-    cannot: ['http2', 'sub-application', 'parameter hooks'],
+    cannot: ['http2', 'HEAD of HTTP/2', 'sub-application', 'parameter hooks'],
     differs: {
       // Fastify tells them apart unless it is told otherwise.
       'a trailing slash': unmatched,
@@ -38,6 +41,9 @@ export function runTable(version: NestVersion): void {
       'a guard of a mount': [{ route: '/guarded/secret', code: 401 }],
       'a guard of everything': [{ route: '/users/:id', code: 403 }],
       OPTIONS: unmatched,
+      'a parameter of 150 characters': [{ route: '<unmatched>', code: version === 10 ? 404 : 414 }],
+      // Fastify reads bodies within the route.
+      'a body that the application cannot read in front of its routes': [{ route: '/json', code: 400 }],
       // Known since Fastify 5.10, and refused without a type of content.
       ...(version !== 10 && { QUERY: [{ route: '<unmatched>', code: 400 }] }),
     },

@@ -20,6 +20,7 @@ import {
   UseGuards,
 } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
+import type { NestExpressApplication } from '@nestjs/platform-express'
 import { concat, NEVER, of } from 'rxjs'
 import type { TableApp } from '../../../test/http-requests/run.ts'
 import { adapterOf, type Platform } from './platform.ts'
@@ -232,6 +233,8 @@ export async function startTableApp(platform: Platform, wildcard: string): Promi
 /** What Nest has no word for, and applications ask the platform for. */
 function declareOnExpress(app: INestApplication): void {
   const express = app.getHttpAdapter().getInstance()
+  const type = ['application/json', 'application/vnd.api+json']
+  ;(app as NestExpressApplication).useBodyParser('json', { limit: 1000, type })
   express.get(/^\/reports\/\d+$/, (_request: unknown, response: any) => response.send('ok'))
   app.use('/static', (request: any, response: any, next: () => void) =>
     request.path === '/hello.txt' ? response.send('hello') : next(),
@@ -240,6 +243,11 @@ function declareOnExpress(app: INestApplication): void {
 
 function declareOnFastify(app: INestApplication): void {
   const fastify = app.getHttpAdapter().getInstance()
+  const readJson = fastify.getDefaultJsonParser('error', 'error')
+  fastify.addContentTypeParser('application/vnd.api+json', { parseAs: 'string' }, readJson)
+  fastify.addHook('onRoute', (route: { url: string; bodyLimit?: number }) => {
+    if (route.url === '/json') route.bodyLimit = 1000
+  })
   fastify.get('/reports/:number(^\\d+$)', async () => 'ok')
   fastify.get('/static/*', async (request: any, reply: any) =>
     request.url === '/static/hello.txt' ? 'hello' : reply.callNotFound(),
