@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { type MetricFamily, Registry, samplesOf } from '@narthex/core'
 import { collectDefaultMetrics, type DefaultMetrics, type DefaultMetricsOptions } from '@narthex/core/collectors'
 import { parseText } from '@narthex/core/parse'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ProcEntry } from '../../src/collectors/proc-entry.ts'
 import { caught } from '../caught.ts'
 import { expectPromtoolAccepts } from '../promtool.ts'
 import { runBuilt } from '../push/built-program.ts'
@@ -105,6 +109,53 @@ describe('default metrics', () => {
     expect(names.filter((name) => name !== LIMITED)).toEqual([...PORTABLE, ...OF_LINUX].sort())
   })
 
+  it('keep two files of /proc open, and close them when stopped', async (context) => {
+    if (process.platform !== 'linux') context.skip('/proc is of Linux')
+    const kept = (): number => openPaths().filter((path) => /^\/proc\/\d+\/(status|fd)$/.test(path)).length
+    const before = kept()
+    const registry = new Registry()
+    const metrics = collectDefaultMetrics({ registry, groups: ['process'] })
+    expect(kept()).toBe(before)
+    for (let page = 0; page < 3; page++) await registry.metrics()
+    expect(kept()).toBe(before + 2)
+    const scrape = registry.metrics()
+    metrics.stop()
+    await scrape
+    expect(kept()).toBe(before)
+  })
+
+  it('count descriptors and threads as the system does', async (context) => {
+    if (process.platform !== 'linux') context.skip('/proc is of Linux')
+    const registry = collected({ groups: ['process'] })
+    const values = async (): Promise<Record<string, number>> => {
+      const samples = (await familiesOf(registry)).flatMap((family) => [...samplesOf(family)])
+      return Object.fromEntries(samples.map(({ name, value }) => [name, value]))
+    }
+    const before = await values()
+    const opened = Array.from({ length: 7 }, () => openSync(fileURLToPath(import.meta.url), 'r'))
+    const worker = new Worker('setTimeout(() => {}, 60_000)', { eval: true })
+    await once(worker, 'online')
+    const during = await values()
+    expect(during['process_open_fds']).toBe(openPaths().length)
+    expect(during['process_open_fds']).toBeGreaterThanOrEqual((before['process_open_fds'] as number) + 7)
+    expect(during['process_threads']).toBe(readdirSync('/proc/self/task').length)
+    for (const descriptor of opened) closeSync(descriptor)
+    await worker.terminate()
+    expect((await values())['process_open_fds']).toBe(openPaths().length)
+    // What the system's own tool reads of the same process, to within what was allocated meanwhile.
+    const status = readFileSync('/proc/self/status', 'utf8')
+    const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+    expect(Math.abs((await values())['process_resident_memory_bytes']! - resident)).toBeLessThan(resident / 10)
+  })
+
+  it('read the folder where Linux, before 6.2, has no number for its size', async (context) => {
+    if (process.platform !== 'linux') context.skip('/proc is of Linux')
+    vi.spyOn(ProcEntry.prototype, 'size').mockReturnValue(0)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const page = await collected({ groups: ['process'] }).metrics()
+    expect(Number(/^process_open_fds (\d+)$/m.exec(page)?.[1])).toBe(openPaths().length)
+  })
+
   it.each(['darwin', 'win32'])('leave out on %s what it does not tell', async (platform) => {
     vi.spyOn(process, 'platform', 'get').mockReturnValue(platform as NodeJS.Platform)
     onTestFinished(() => void vi.restoreAllMocks())
@@ -204,6 +255,17 @@ describe('a program with default metrics', () => {
     expect({ code, output, errors }).toEqual({ code: 0, output: 'running\n', errors: '' })
   })
 })
+
+/** What the descriptors of this process lead to, but for the one that reading them takes. */
+function openPaths(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${descriptor}`)]
+    } catch {
+      return []
+    }
+  })
+}
 
 /** What queries and dashboards refer to: sample names with their label names, and the type. */
 function seriesOf(families: readonly MetricFamily[]): Record<string, string> {
