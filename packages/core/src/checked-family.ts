@@ -9,36 +9,43 @@ import { isValidName, sampleNamesOf } from './names.ts'
  * no collector can bring a page down.
  */
 export function checkedFamily(family: MetricFamily): MetricFamily {
-  if (CHECKED.has(family)) return family
-  const refuse = (argument: string, rule: string, value: unknown): never => {
-    const metric = typeof family?.name === 'string' ? family.name : undefined
-    throw new MetricError('ERR_NARTHEX_INVALID_FAMILY', { subject: 'MetricFamily', metric, argument, rule, value })
-  }
-  if (typeof family !== 'object' || family === null) return refuse('family', 'to be an object', family)
-  if (!isValidName(family.name)) refuse('name', 'to be a non-empty, well-formed string', family.name)
-  if (!isKnownType(family.type)) refuse('type', 'to be a type of OpenMetrics', family.type)
-  if (typeof family.series?.[Symbol.iterator] !== 'function') refuse('series', 'to be iterable', family.series)
-  const checked = {
+  if (typeof family !== 'object' || family === null) return refuse(family, 'family', 'to be an object', family)
+  const { name, help, type, unit, series } = family
+  if (!isValidName(name)) refuse(family, 'name', 'to be a non-empty, well-formed string', name)
+  if (!isKnownType(type)) refuse(family, 'type', 'to be a type of OpenMetrics', type)
+  if (typeof series?.[Symbol.iterator] !== 'function') refuse(family, 'series', 'to be iterable', series)
+  return {
     ...family,
-    name: family.name,
-    help: typeof family.help === 'string' ? family.help.toWellFormed() : '',
-    type: family.type,
-    unit: typeof family.unit === 'string' && family.unit !== '' ? family.unit.toWellFormed() : undefined,
-    series: {
-      *[Symbol.iterator](): Generator<Series> {
-        for (const series of family.series as Iterable<Series>) {
-          const labels = checkedLabels(series.labels, family.name)
-          checkNumbers(series, family.type, refuse)
-          yield labels === series.labels ? series : { ...series, labels }
-        }
-      },
-    },
+    name,
+    help: typeof help === 'string' ? help.toWellFormed() : '',
+    type,
+    unit: typeof unit === 'string' && unit !== '' ? unit.toWellFormed() : undefined,
+    series: new CheckedSeries(family),
   } as MetricFamily
-  CHECKED.add(checked)
-  return checked
 }
 
-const CHECKED = new WeakSet<MetricFamily>()
+/** A family's series, each checked as it is read. A class: an iterable made anew for each family costs a page the most. */
+class CheckedSeries implements Iterable<Series> {
+  readonly #family: MetricFamily
+
+  constructor(family: MetricFamily) {
+    this.#family = family
+  }
+
+  *[Symbol.iterator](): Generator<Series> {
+    const family = this.#family
+    for (const series of family.series as Iterable<Series>) {
+      const labels = checkedLabels(series.labels, family.name)
+      checkNumbers(series, family)
+      yield labels === series.labels ? series : { ...series, labels }
+    }
+  }
+}
+
+function refuse(family: MetricFamily, argument: string, rule: string, value: unknown): never {
+  const metric = typeof family?.name === 'string' ? family.name : undefined
+  throw new MetricError('ERR_NARTHEX_INVALID_FAMILY', { subject: 'MetricFamily', metric, argument, rule, value })
+}
 
 function isKnownType(type: unknown): boolean {
   try {
@@ -60,18 +67,16 @@ function checkedLabels(labels: Labels, metric: string): Labels {
   return copy ?? labels
 }
 
-function checkNumbers(
-  series: Series,
-  type: MetricFamily['type'],
-  refuse: (argument: string, rule: string, value: unknown) => never,
-): void {
+/** Those that a series of any type may have. */
+const NUMBERS = ['value', 'count', 'sum', 'timestamp', 'created'] as const
+
+function checkNumbers(series: Series, family: MetricFamily): void {
+  const { type } = family
   const check = (field: string, value: unknown): void => {
-    if (typeof value !== 'number') refuse(field, 'to be a number', value)
+    if (typeof value !== 'number') refuse(family, field, 'to be a number', value)
   }
-  for (const field of ['value', 'count', 'sum', 'timestamp', 'created'] as const) {
-    const value = (series as Partial<Record<typeof field, unknown>>)[field]
-    if (value !== undefined) check(field, value)
-  }
+  const optional = series as Partial<Record<'value' | 'count' | 'sum' | 'timestamp' | 'created', unknown>>
+  for (const field of NUMBERS) if (optional[field] !== undefined) check(field, optional[field])
   if (type === 'counter' || type === 'gauge' || type === 'unknown') check('value', (series as ValueSeries).value)
   if (type === 'histogram' || type === 'gaugehistogram') {
     for (const { le, count } of (series as HistogramSeries).buckets) {
@@ -87,7 +92,7 @@ function checkNumbers(
   }
   if (type === 'stateset') {
     for (const { name } of (series as StateSetSeries).states) {
-      if (typeof name !== 'string') refuse('states[].name', 'to be a string', name)
+      if (typeof name !== 'string') refuse(family, 'states[].name', 'to be a string', name)
     }
   }
 }

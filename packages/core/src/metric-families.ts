@@ -101,9 +101,11 @@ abstract class BuiltFamily<Type extends MetricType> {
   /** The times among `more`, checked. */
   protected timesOf(more: SeriesTimes): SeriesTimes {
     const { timestamp, created } = more
-    for (const [argument, time] of Object.entries({ timestamp, created })) {
+    const check = (argument: string, time: number | undefined): void => {
       if (time !== undefined && !Number.isFinite(time)) this.refuse(argument, 'to be a finite number of seconds', time)
     }
+    check('timestamp', timestamp)
+    check('created', created)
     return { ...(timestamp !== undefined && { timestamp }), ...(created !== undefined && { created }) }
   }
 

@@ -56,6 +56,9 @@ export type AnyMetric = Metric<any, any>
 
 type OptionsWithoutRegistry<Options> = Omit<Options, 'registry'>
 
+/** Chunks end between lines, so each can be decoded by itself. */
+const utf8 = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true })
+
 const KNOWN_OPTIONS = ['labels', 'prefix', 'collectTimeout', 'exemplars', 'exemplarInterval'] as const
 
 const LOSSES: Readonly<Record<Loss, { help: string; label: string }>> = {
@@ -76,7 +79,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   readonly #collectors = new Map<Collector, readonly string[]>()
   /** Every name that a line may bear, and whose it is. */
   readonly #sampleNames = new Map<string, Collector>()
-  readonly #running = new Map<Collector, Promise<readonly MetricFamily[]>>()
+  readonly #running = new Map<Collector, readonly MetricFamily[] | Promise<readonly MetricFamily[]>>()
   /** Whose the families are that {@link Registry.gather} gave: their series may fail later. */
   readonly #origins = new WeakMap<MetricFamily, Collector | PageView>()
   readonly #losses = new Map<Loss, Counter<string>>()
@@ -325,7 +328,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       const scope = scopeOf(collector) === 'process' ? 'process' : 'thread'
       for (const family of families instanceof Promise ? await families : families) {
         const own = isMetric(collector)
-        yield { family: own ? collector.passing : checkedFamily(family), scope, isMetric: own }
+        yield { family: own ? collector.passing : family, scope, isMetric: own }
       }
     }
     for (const { family } of this.#losses.values()) yield { family, scope: 'thread', isMetric: true }
@@ -342,10 +345,9 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
 
   /** The page as a string, by default in text 0.0.4. */
   async metrics(format: ExpositionFormat = textFormat): Promise<string> {
-    const decoder = new TextDecoder()
     let page = ''
-    for await (const chunk of this.stream(format)) page += decoder.decode(chunk, { stream: true })
-    return page + decoder.decode()
+    for await (const chunk of this.stream(format)) page += utf8.decode(chunk)
+    return page
   }
 
   /** The page in chunks of about 64 KiB, with pauses for the event loop; by default in text 0.0.4. */
@@ -364,7 +366,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       .filter(([, value]) => value !== '')
     const metrics = [...this.#collectors.keys(), ...this.#losses.values()].filter(isMetric)
     for (const metric of metrics) {
-      const family = this.#exposed(metric.family, metric)
+      const family = this.#exposed(metric.family)
       if (!sampleNamesOf(family.name, family.type).includes(name)) continue
       for (const sample of samplesOf(family)) {
         if (sample.name !== name || Object.keys(sample.labels).length !== wanted.length) continue
@@ -404,7 +406,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
     page: PageNames,
     names: ReadonlySet<string> | undefined,
   ): MetricFamily | undefined {
-    const exposed = this.#exposed(family, origin)
+    const exposed = this.#exposed(family)
     if (names !== undefined && !sampleNamesOf(exposed.name, exposed.type).some((name) => names.has(name))) return
     const clash = page.claim(exposed)
     if (clash === undefined) {
@@ -475,14 +477,15 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
         const collection = collector.collect({ timeout })
         // A metric without a callback has nothing to wait for and nothing to share.
         if (isMetric(collector) && Array.isArray(collection)) return collection as MetricFamily[]
-        run = familiesOf(collection, !isMetric(collector))
+        run = isThere(collection) ? collection.map(checkedFamily) : familiesOf(collection, !isMetric(collector))
       } catch (error) {
         return this.#collectorFailed(collector, describeError(error))
       }
       this.#running.set(collector, run)
       const settled = (): void => void this.#running.delete(collector)
-      run.then(settled, settled)
+      Promise.resolve(run).then(settled, settled)
     }
+    if (!(run instanceof Promise)) return run
     return this.#inTime(run, timeout).catch((error: unknown) => this.#collectorFailed(collector, describeError(error)))
   }
 
@@ -514,15 +517,14 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   }
 
   /** The family as the page shows it: with the registry's prefix and labels. */
-  #exposed(family: MetricFamily, origin: Collector | PageView): MetricFamily {
-    const checked = isMetric(origin) || origin === this.#view ? family : checkedFamily(family)
+  #exposed(family: MetricFamily): MetricFamily {
     const prefix = this.#prefix
     const labels = this.#labels
     const added = Object.keys(labels).length > 0
-    if (prefix === '' && !added) return checked
-    const { series } = checked
+    if (prefix === '' && !added) return family
+    const { series } = family
     return {
-      ...checked,
+      ...family,
       name: prefix + family.name,
       series: !added
         ? series
@@ -559,6 +561,11 @@ class PageNames {
     if (clash === undefined) for (const sampleName of names) this.#taken.add(sampleName)
     return clash
   }
+}
+
+/** Whether a collection is there already: it then needs no timer and no turns of the microtask queue. */
+function isThere(collection: unknown): collection is readonly MetricFamily[] {
+  return Array.isArray(collection) && collection.every((family) => typeof family?.then !== 'function')
 }
 
 async function familiesOf(collection: unknown, custom: boolean): Promise<readonly MetricFamily[]> {

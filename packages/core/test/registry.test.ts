@@ -417,6 +417,16 @@ describe('gather()', () => {
     expect(await registry.metrics()).toContain('\ng 2\n')
   })
 
+  it('shares a collection that is there at once between scrapes that begin together', async () => {
+    const registry = new Registry()
+    const collect = vi.fn(() => [gaugeFamily('g', collect.mock.calls.length)])
+    registry.register({ collect })
+    const pages = await Promise.all([registry.metrics(), registry.metrics()])
+    expect(collect).toHaveBeenCalledTimes(1)
+    expect(new Set(pages).size).toBe(1)
+    expect(await registry.metrics()).toContain('\ng 2\n')
+  })
+
   it('shares the asynchronous collect option of a metric too', async () => {
     const registry = new Registry()
     const collect = vi.fn(async () => new Promise<void>((resolve) => void setImmediate(resolve)))
@@ -817,6 +827,16 @@ describe('metrics() and stream()', () => {
     const chunks: Uint8Array[] = []
     for await (const chunk of registry.stream()) chunks.push(chunk)
     expect(Buffer.concat(chunks).toString()).toBe(await registry.metrics())
+  })
+
+  it('are the same page where it takes several chunks, whatever is in it', async () => {
+    const registry = new Registry()
+    const gauge = registry.gauge({ name: 'g', help: 'G', labelNames: ['text'] })
+    for (let index = 0; index < 4_000; index++) gauge.set({ text: `${index} \ufeffä火😱`.repeat(3) }, index)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of registry.stream()) chunks.push(chunk)
+    expect(chunks.length).toBeGreaterThan(2)
+    expect(await registry.metrics()).toBe(Buffer.concat(chunks).toString())
   })
 
   it('are empty where nothing is registered', async () => {

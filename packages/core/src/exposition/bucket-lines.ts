@@ -20,7 +20,7 @@ export function writeBucketLines(
   const { length } = buckets
   let room = 0
   for (let index = 0; index < length; index++) {
-    room += end - start + (bounds[index] as { literal: Literal }).literal.bytes.length + COUNT_BYTES
+    room += end - start + (bounds[index] as { literal: Literal }).literal.size + COUNT_BYTES
   }
   page.reserve(room)
   const { bytes, view } = page
@@ -39,7 +39,7 @@ export function writeBucketLines(
     const { literal } = bounds[index] as { literal: Literal }
     const { words } = literal
     for (let word = 0; word < words.length; word++) view.setFloat64(at + word * 8, words[word] as number, true)
-    at = writeDigits(bytes, at + literal.bytes.length, count)
+    at = writeDigits(bytes, at + literal.size, count)
     bytes[at++] = 0x0a
   }
   page.length = at

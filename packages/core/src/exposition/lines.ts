@@ -77,7 +77,7 @@ export class LineWriter {
 }
 
 function isOpen(name: Literal): boolean {
-  return name.bytes[0] === BRACE
+  return name.first === BRACE
 }
 
 /** How a line with this escaped name begins: `name`, or `{"na.me"` where it must be quoted. */

@@ -3,25 +3,52 @@ export const CHUNK_BYTES = 64 * 1024
 
 const utf8 = new TextEncoder()
 
+/** Where the words of literals are made: longer ones have a buffer of their own. */
+const scratch = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(256))
+
 /**
  * Text that a page holds many times, ready to be written eight bytes at a time. No eight bytes of UTF-8 are a NaN, which
  * an engine may change in passing: its sign and exponent would need a byte that UTF-8 does not have at that place.
  */
 export class Literal {
-  readonly text: string
-  readonly bytes: Uint8Array
+  /** Bytes of UTF-8. */
+  readonly size: number
+  /** The first UTF-16 code unit; NaN where there is no text. */
+  readonly first: number
   /** The text as doubles, filled up with zero bytes. */
   readonly words: readonly number[]
 
   constructor(text: string) {
-    this.text = text
-    this.bytes = utf8.encode(text)
-    const padded = new Uint8Array(Math.ceil(this.bytes.length / 8) * 8)
-    padded.set(this.bytes)
-    const view = new DataView(padded.buffer)
-    this.words = Array.from({ length: padded.length / 8 }, (_, index) => view.getFloat64(index * 8, true))
+    const ascii = writeAscii(text, scratch)
+    const view = ascii < 0 ? viewOf(utf8.encode(`${text}\0\0\0\0\0\0\0`)) : scratch
+    const words: number[] = []
+    this.size = ascii < 0 ? view.byteLength - 7 : ascii
+    for (let at = 0; at < this.size; at += 8) words.push(view.getFloat64(at, true))
+    this.first = text.charCodeAt(0)
+    this.words = words
   }
 }
+
+/**
+ * Writes text of ASCII with zero bytes after it; returns its length, or -1 where it is none or has no room. A page of
+ * many small families has a literal for each few lines: a call into the engine's encoder, and buffers of their own, were
+ * a third of the time of such a page (`runtime-metrics` in benchmarks).
+ */
+function writeAscii(text: string, view: DataView): number {
+  const { length } = text
+  if (length > view.byteLength - 8) return -1
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code >= 0x80) return -1
+    view.setUint8(index, code)
+  }
+  view.setFloat64(length, 0)
+  return length
+}
+
+/** What a writer has before the first byte. */
+const NOTHING = /* @__PURE__ */ new Uint8Array(0)
+const NO_VIEW = /* @__PURE__ */ new DataView(NOTHING.buffer)
 
 /** Up to this many bytes a loop over words is faster than the engine's `copyWithin` (`scrape` in benchmarks). */
 const LOOP_BYTES = 512
@@ -32,22 +59,20 @@ const LOOP_BYTES = 512
  * eight bytes at a time may spill over its end; what comes next is written over that.
  */
 export class ByteWriter {
-  bytes: Uint8Array
-  view: DataView
+  bytes: Uint8Array = NOTHING
+  view: DataView = NO_VIEW
   length = 0
   readonly #allocate: (size: number) => Uint8Array
 
   constructor(allocate: (size: number) => Uint8Array = allocateUncleared) {
     this.#allocate = allocate
-    this.bytes = allocate(CHUNK_BYTES)
-    this.view = viewOf(this.bytes)
   }
 
-  /** What was written, as a view of the buffer; the writer goes on with a new one. */
+  /** What was written, as a view of the buffer; the writer goes on with a new one once there is more. */
   take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.length)
-    this.bytes = this.#allocate(CHUNK_BYTES)
-    this.view = viewOf(this.bytes)
+    this.bytes = NOTHING
+    this.view = NO_VIEW
     this.length = 0
     return taken
   }
@@ -88,11 +113,11 @@ export class ByteWriter {
   }
 
   /** Appends text that is used again and again. */
-  literal({ words, bytes }: Literal): void {
-    this.reserve(bytes.length + 8)
+  literal({ words, size }: Literal): void {
+    this.reserve(size + 8)
     const { view, length } = this
     for (let index = 0; index < words.length; index++) view.setFloat64(length + index * 8, words[index] as number, true)
-    this.length = length + bytes.length
+    this.length = length + size
   }
 
   /** Appends again what stands at `start` to `end` of the buffer. */
@@ -120,10 +145,14 @@ export class ByteWriter {
   }
 
   #grow(count: number): void {
-    const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count))
-    larger.set(this.bytes.subarray(0, this.length))
-    this.bytes = larger
-    this.view = viewOf(larger)
+    if (this.bytes === NOTHING) this.bytes = this.#allocate(CHUNK_BYTES)
+    const needed = this.length + count
+    if (needed > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(this.bytes.length * 2, needed))
+      larger.set(this.bytes.subarray(0, this.length))
+      this.bytes = larger
+    }
+    this.view = viewOf(this.bytes)
   }
 }
 

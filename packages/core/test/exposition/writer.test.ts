@@ -87,14 +87,18 @@ describe('take()', () => {
     expect(first.buffer).not.toBe(second.buffer)
   })
 
-  it('writes to the buffers that it is given', () => {
+  it('writes to the buffers that it is given, and asks for one when there is something to write', () => {
     const given: Uint8Array[] = []
     const writer = new ByteWriter((size) => {
       given.push(new Uint8Array(size))
       return given.at(-1)!
     })
+    expect(writer.take()).toHaveLength(0)
+    expect(given).toHaveLength(0)
     writer.text('x')
     expect(writer.take().buffer).toBe(given[0]!.buffer)
-    expect(given).toHaveLength(2)
+    expect(given).toHaveLength(1)
+    writer.text('y')
+    expect(writer.take().buffer).toBe(given[1]!.buffer)
   })
 })
