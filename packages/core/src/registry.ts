@@ -59,6 +59,7 @@ type OptionsWithoutRegistry<Options> = Omit<Options, 'registry'>
 /** Chunks end between lines, so each can be decoded by itself. */
 const utf8 = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true })
 
+const SUBJECT = 'Registry'
 const KNOWN_OPTIONS = ['labels', 'prefix', 'collectTimeout', 'exemplars', 'exemplarInterval'] as const
 
 const LOSSES: Readonly<Record<Loss, { help: string; label: string }>> = {
@@ -93,50 +94,23 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   #exemplarSampler: ExemplarSampler | undefined = undefined
 
   constructor(options: RegistryOptions = {}) {
-    const subject = 'Registry'
-    if (typeof options !== 'object' || options === null) {
-      throw new MetricError('ERR_NARTHEX_INVALID_ARGUMENT', {
-        subject,
-        argument: 'options',
-        rule: 'to be an object',
-        value: options,
-      })
-    }
-    refuseUnknownOptions(subject, undefined, options, KNOWN_OPTIONS)
+    if (typeof options !== 'object' || options === null) refuse('options', 'to be an object', options, 'ARGUMENT')
+    refuseUnknownOptions(SUBJECT, undefined, options, KNOWN_OPTIONS)
     const { labels = {}, prefix = '', collectTimeout = 5_000, exemplarInterval = 1_000 } = options
     if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
-      const rule = 'to be an object of labels'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'labels', rule, value: labels })
+      refuse('labels', 'to be an object of labels', labels)
     }
-    const names = checkLabelNames(Object.keys(labels), 'registry', subject, undefined, 'labels')
+    const names = checkLabelNames(Object.keys(labels), 'registry', SUBJECT, undefined, 'labels')
     this.#labels = labelsFrom(
       names,
-      names.map((name) => labelValueOf(labels[name], name, subject)),
+      names.map((name) => labelValueOf(labels[name], name, SUBJECT)),
     )
-    if (prefix !== '' && !isValidName(prefix)) {
-      const rule = 'to be a well-formed string'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'prefix', rule, value: prefix })
-    }
+    if (prefix !== '' && !isValidName(prefix)) refuse('prefix', 'to be a well-formed string', prefix)
     this.#prefix = prefix
-    if (typeof collectTimeout !== 'number' || !(collectTimeout > 0)) {
-      const rule = 'to be a number of milliseconds > 0'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
-        subject,
-        argument: 'collectTimeout',
-        rule,
-        value: collectTimeout,
-      })
+    for (const [option, value] of Object.entries({ collectTimeout, exemplarInterval })) {
+      if (typeof value !== 'number' || !(value > 0)) refuse(option, 'to be a number of milliseconds > 0', value)
     }
     this.#collectTimeout = collectTimeout
-    if (typeof exemplarInterval !== 'number' || !(exemplarInterval > 0)) {
-      const rule = 'to be a number of milliseconds > 0'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
-        subject,
-        argument: 'exemplarInterval',
-        rule,
-        value: exemplarInterval,
-      })
-    }
     this.#exemplarInterval = exemplarInterval
     this.exemplars = options.exemplars
   }
@@ -152,15 +126,7 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
   }
 
   set exemplars(find: FindExemplar | undefined) {
-    if (find !== undefined && typeof find !== 'function') {
-      const rule = 'to be a function or undefined'
-      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', {
-        subject: 'Registry',
-        argument: 'exemplars',
-        rule,
-        value: find,
-      })
-    }
+    if (find !== undefined && typeof find !== 'function') refuse('exemplars', 'to be a function or undefined', find)
     this.#exemplarSampler?.stop()
     this.#exemplars = find
     this.#exemplarSampler = find === undefined ? undefined : new ExemplarSampler(find, this.#exemplarInterval)
@@ -574,6 +540,10 @@ async function familiesOf(collection: unknown, custom: boolean): Promise<readonl
     families.push(custom ? checkedFamily(family) : family)
   }
   return families
+}
+
+function refuse(argument: string, rule: string, value: unknown, kind: 'OPTION' | 'ARGUMENT' = 'OPTION'): never {
+  throw new MetricError(`ERR_NARTHEX_INVALID_${kind}`, { subject: SUBJECT, argument, rule, value })
 }
 
 function scopeOf(collector: Collector): CollectorScope {
