@@ -54,6 +54,11 @@ export interface RemoteWriteOptions {
    */
   readonly nativeHistograms?: boolean
   /**
+   * Whether exemplars are written, each once. A server that keeps none passes over them.
+   * @default true
+   */
+  readonly exemplars?: boolean
+  /**
    * Whether type, help and unit of the families are written, once a minute.
    * @default true
    */
@@ -76,6 +81,7 @@ export interface RemoteWriteSettings {
   readonly flushTimeout: number
   readonly staleMarkers: boolean
   readonly nativeHistograms: boolean
+  readonly exemplars: boolean
   readonly metadata: boolean
   readonly onError: ((error: unknown) => void) | undefined
 }
@@ -94,6 +100,7 @@ const OPTIONS: readonly string[] = [
   'flushTimeout',
   'staleMarkers',
   'nativeHistograms',
+  'exemplars',
   'metadata',
   'onError',
 ] satisfies (keyof RemoteWriteOptions)[]
@@ -113,7 +120,7 @@ export function checkRemoteWriteOptions(options: RemoteWriteOptions): RemoteWrit
   }
   const { registry = defaultRegistry, interval = 15_000, timeout = 30_000, flushTimeout = 10_000, onError } = options
   const { maxSamplesPerSend = 2_000, maxQueueSamples = 100_000 } = options
-  const { staleMarkers = true, nativeHistograms = false, metadata = true } = options
+  const { staleMarkers = true, nativeHistograms = false, exemplars = true, metadata = true } = options
   if (typeof registry?.gather !== 'function') refuse('registry', 'to be a Registry', registry)
   for (const [name, value] of Object.entries({ interval, timeout, flushTimeout })) {
     const rule = `to be a whole number of milliseconds from 1 to ${LONGEST_TIMER}`
@@ -122,7 +129,7 @@ export function checkRemoteWriteOptions(options: RemoteWriteOptions): RemoteWrit
   for (const [name, value] of Object.entries({ maxSamplesPerSend, maxQueueSamples })) {
     if (!Number.isSafeInteger(value) || value < 1) refuse(name, 'to be an integer >= 1', value)
   }
-  for (const [name, value] of Object.entries({ staleMarkers, nativeHistograms, metadata })) {
+  for (const [name, value] of Object.entries({ staleMarkers, nativeHistograms, exemplars, metadata })) {
     if (typeof value !== 'boolean') refuse(name, 'to be a boolean', value)
   }
   if (onError !== undefined && typeof onError !== 'function') refuse('onError', 'to be a function', onError)
@@ -140,6 +147,7 @@ export function checkRemoteWriteOptions(options: RemoteWriteOptions): RemoteWrit
     ...sizes,
     staleMarkers,
     nativeHistograms,
+    exemplars,
     metadata,
     onError,
   }

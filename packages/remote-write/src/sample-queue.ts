@@ -6,6 +6,8 @@ export interface QueuedSample {
   readonly value: number | Uint8Array | undefined
   /** Milliseconds since the epoch. */
   readonly time: number
+  /** Exemplars that came with it, each encoded. */
+  readonly exemplars?: readonly Uint8Array[]
 }
 
 /**

@@ -1,11 +1,19 @@
-import { type HistogramSeries, type Labels, type MetricFamily, samplesOf, type Series } from '@narthex/core'
+import {
+  type Exemplar,
+  type HistogramSeries,
+  type Labels,
+  type MetricFamily,
+  samplesOf,
+  type Series,
+} from '@narthex/core'
 import type { QueuedSample } from './sample-queue.ts'
-import { encodeHistogram, encodeLabels } from './write-request.ts'
+import { encodeExemplar, encodeHistogram, encodeLabels, type LabelPair } from './write-request.ts'
 
 interface BookOptions {
   /** Labels that every series gets where it has none of that name itself. */
   readonly labels: ReadonlyMap<string, string>
   readonly nativeHistograms: boolean
+  readonly exemplars: boolean
 }
 
 /** A series that was written before. */
@@ -16,6 +24,8 @@ interface KnownSeries {
   round: number
   /** When its source has stamped its last sample: milliseconds since the epoch. */
   stamped: number | undefined
+  /** When its latest exemplar was observed that was written: milliseconds since the epoch. */
+  exemplified: number
 }
 
 /** The marker that ends a native histogram. */
@@ -58,13 +68,13 @@ export class SeriesBook {
     if (native !== undefined && this.#options.nativeHistograms) {
       const known = this.#seen(family.name, series.labels, true, series.timestamp)
       const value = encodeHistogram(series as HistogramSeries)
-      if (known !== undefined) yield { labels: known.labels, value, time: known.stamped ?? time }
+      if (known !== undefined) yield this.#sample(known, value, time, native.exemplars)
       return
     }
     const single = { ...family, series: [series] } as unknown as MetricFamily
-    for (const { name, labels, value, timestamp } of samplesOf(single)) {
+    for (const { name, labels, value, timestamp, exemplar } of samplesOf(single)) {
       const known = this.#seen(name, labels, false, timestamp)
-      if (known !== undefined) yield { labels: known.labels, value, time: known.stamped ?? time }
+      if (known !== undefined) yield this.#sample(known, value, time, exemplar && [exemplar])
     }
   }
 
@@ -83,6 +93,31 @@ export class SeriesBook {
     yield* this.gone(time)
   }
 
+  #sample(
+    known: KnownSeries,
+    value: number | Uint8Array,
+    time: number,
+    exemplars: readonly Exemplar[] | undefined,
+  ): QueuedSample {
+    const sample = { labels: known.labels, value, time: known.stamped ?? time }
+    if (exemplars === undefined || !this.#options.exemplars) return sample
+    const encoded = this.#newExemplars(known, exemplars, sample.time)
+    return encoded.length === 0 ? sample : { ...sample, exemplars: encoded }
+  }
+
+  /** Those that were not written before, oldest first: a server takes none that is older than the one it has. */
+  #newExemplars(known: KnownSeries, exemplars: readonly Exemplar[], time: number): Uint8Array[] {
+    const encoded: Uint8Array[] = []
+    const timeOf = ({ timestamp }: Exemplar): number => (timestamp === undefined ? time : Math.round(timestamp * 1_000))
+    for (const exemplar of [...exemplars].sort((one, other) => timeOf(one) - timeOf(other))) {
+      const observed = timeOf(exemplar)
+      if (!(observed > known.exemplified)) continue
+      known.exemplified = observed
+      encoded.push(encodeExemplar(exemplarPairs(exemplar.labels), exemplar.value, observed))
+    }
+    return encoded
+  }
+
   #seen(name: string, labels: Labels, isNative: boolean, timestamp: number | undefined): KnownSeries | undefined {
     const pairs = this.#pairs(name, labels)
     if (pairs === undefined || (timestamp !== undefined && !Number.isFinite(timestamp))) {
@@ -93,7 +128,7 @@ export class SeriesBook {
     const stamped = timestamp === undefined ? undefined : Math.round(timestamp * 1_000)
     const known = this.#known.get(key)
     if (known === undefined || known.isNative !== isNative) {
-      const added = { labels: encodeLabels(pairs), isNative, round: this.#round, stamped }
+      const added = { labels: encodeLabels(pairs), isNative, round: this.#round, stamped, exemplified: -Infinity }
       this.#known.set(key, added)
       return added
     }
@@ -104,8 +139,8 @@ export class SeriesBook {
   }
 
   /** Names and values in the order that the protocol asks for; undefined where two names become the same. */
-  #pairs(name: string, labels: Labels): (readonly [string, string])[] | undefined {
-    const pairs: (readonly [string, string])[] = [['__name__', written(name, /[^a-zA-Z0-9_:]/gu)]]
+  #pairs(name: string, labels: Labels): LabelPair[] | undefined {
+    const pairs: LabelPair[] = [['__name__', written(name, /[^a-zA-Z0-9_:]/gu)]]
     for (const label in labels) {
       if (labels[label] !== '') pairs.push([written(label, /[^a-zA-Z0-9_]/gu), labels[label] as string])
     }
@@ -115,6 +150,11 @@ export class SeriesBook {
     pairs.sort(([one], [other]) => (one < other ? -1 : 1))
     return pairs.some(([label], index) => label === pairs[index - 1]?.[0]) ? undefined : pairs
   }
+}
+
+function exemplarPairs(labels: Labels): LabelPair[] {
+  const pairs = Object.entries(labels).map(([name, value]) => [written(name, /[^a-zA-Z0-9_]/gu), value] as const)
+  return pairs.sort(([one], [other]) => (one < other ? -1 : 1))
 }
 
 /** The name that a family's samples bear, as what is known about it is looked up by. */

@@ -19,9 +19,13 @@ import {
   writeZigzag,
 } from './wire.ts'
 
+/** A label's name and value. */
+export type LabelPair = readonly [name: string, value: string]
+
 /** Fields of the messages of package prometheus (prompb, remote.proto and types.proto). */
 const REQUEST = { timeseries: 1, metadata: 3 }
-const SERIES = { labels: 1, samples: 2, histograms: 4 }
+const SERIES = { labels: 1, samples: 2, exemplars: 3, histograms: 4 }
+const EXEMPLAR = { labels: 1, value: 2, timestamp: 3 }
 const LABEL = { name: 1, value: 2 }
 const SAMPLE = { value: 1, timestamp: 2 }
 const METADATA = { type: 1, family: 2, help: 4, unit: 5 }
@@ -60,15 +64,28 @@ export function encodeWriteRequest(samples: readonly QueuedSample[], metadata: r
 }
 
 /** Encodes labels, which must be in the order of their names, as the fields of a series that never change. */
-export function encodeLabels(labels: readonly (readonly [name: string, value: string])[]): Uint8Array {
+export function encodeLabels(labels: readonly LabelPair[]): Uint8Array {
   const out = new ByteWriter(small)
+  writeLabels(out, SERIES.labels, labels)
+  return out.take()
+}
+
+/** Encodes a prompb.Exemplar; `time` is when it was observed, in milliseconds since the epoch. */
+export function encodeExemplar(labels: readonly LabelPair[], value: number, time: number): Uint8Array {
+  const out = new ByteWriter(small)
+  writeLabels(out, EXEMPLAR.labels, labels)
+  writeDouble(out, EXEMPLAR.value, value)
+  writeSigned(out, EXEMPLAR.timestamp, time)
+  return out.take()
+}
+
+function writeLabels(out: ByteWriter, field: number, labels: readonly LabelPair[]): void {
   for (const [name, value] of labels) {
-    writeMessage(out, SERIES.labels, () => {
+    writeMessage(out, field, () => {
       writeString(out, LABEL.name, name)
       writeString(out, LABEL.value, value)
     })
   }
-  return out.take()
 }
 
 /** Encodes a prompb.MetricMetadata; `name` is the family's as its samples bear it. */
@@ -106,8 +123,9 @@ function small(): Uint8Array {
   return new Uint8Array(256)
 }
 
-function writeSeries(out: ByteWriter, { labels, value, time }: QueuedSample): void {
+function writeSeries(out: ByteWriter, { labels, value, time, exemplars = [] }: QueuedSample): void {
   out.copy(labels)
+  for (const exemplar of exemplars) writeBytes(out, SERIES.exemplars, exemplar)
   if (value instanceof Uint8Array) {
     writeMessage(out, SERIES.histograms, () => {
       out.copy(value)

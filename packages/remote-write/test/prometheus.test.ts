@@ -148,6 +148,36 @@ describe('A real Prometheus that takes remote writes', { timeout: 40_000 }, () =
     expect(written + dropped).toBe(turns * series.length)
   })
 
+  it('keeps exemplars, and finds them by their series', async (context) => {
+    requireProgram('prometheus', context)
+    const prometheus = await startPrometheus('--enable-feature=exemplar-storage')
+    const registry = new Registry()
+    const latency = new Histogram({ name: 'latency_seconds', help: 'h', buckets: [1, 5], registry })
+    const writer = new RemoteWriter({ url: prometheus.writeUrl, registry, labels: { job: 'batch' } })
+    for (const value of [0.5, 0.75, 3]) {
+      latency.observe(value, { trace_id: `t${value}` })
+      await sleep(5)
+      await writer.flush()
+    }
+    const parameters = new URLSearchParams({
+      query: 'latency_seconds_bucket{job="batch"}',
+      start: String(Date.now() / 1_000 - 60),
+      end: String(Date.now() / 1_000 + 60),
+    })
+    const answer = (await (await fetch(`${prometheus.url}/api/v1/query_exemplars?${parameters}`)).json()) as {
+      data: { seriesLabels: { le: string }; exemplars: { labels: { trace_id: string }; value: string }[] }[]
+    }
+    const found = answer.data.flatMap(({ seriesLabels, exemplars }) =>
+      exemplars.map(({ labels, value }) => [seriesLabels.le, labels.trace_id, Number(value)]),
+    )
+    expect(found.sort()).toEqual([
+      ['1', 't0.5', 0.5],
+      ['1', 't0.75', 0.75],
+      ['5', 't3', 3],
+    ])
+    await writer.close()
+  })
+
   it('takes native histograms, and their end', async (context) => {
     requireProgram('prometheus', context)
     const prometheus = await startPrometheus('--enable-feature=native-histograms')

@@ -392,3 +392,63 @@ describe('Options', () => {
     expect(() => new RemoteWriter(options)).toThrow(expect.objectContaining({ name: 'MetricError', argument }))
   })
 })
+
+describe('Exemplars', () => {
+  const exemplarsOf = (samples: readonly { exemplars: readonly unknown[] }[]): unknown[] =>
+    samples.flatMap(({ exemplars }) => exemplars)
+
+  function observed(): { registry: Registry; counter: Counter; latency: Histogram } {
+    const registry = new Registry()
+    const counter = new Counter({ name: 'orders', help: 'h', registry })
+    const latency = new Histogram({ name: 'latency_seconds', help: 'h', buckets: [1, 5], registry })
+    counter.inc(1, { trace_id: 'a' })
+    latency.observe(0.5, { trace_id: 'b' })
+    latency.observe(3, { trace_id: 'c', span_id: 'd' })
+    return { registry, counter, latency }
+  }
+
+  it('are written with the series that they belong to, each once', async () => {
+    const server = await fakeServer()
+    const { registry, latency } = observed()
+    const writer = writerTo(server.url, { registry })
+    const begin = Date.now()
+    await writer.flush()
+    const found = server.received[0]?.samples.flatMap(({ labels, exemplars }) =>
+      exemplars.map((exemplar) => [labels['__name__'], labels['le'], exemplar.labels, exemplar.value]),
+    )
+    expect(found).toEqual([
+      ['orders_total', undefined, { trace_id: 'a' }, 1],
+      ['latency_seconds_bucket', '1', { trace_id: 'b' }, 0.5],
+      ['latency_seconds_bucket', '5', { span_id: 'd', trace_id: 'c' }, 3],
+    ])
+    for (const { time } of exemplarsOf(server.received[0]?.samples ?? []) as { time: number }[]) {
+      expect(Math.abs(time - begin)).toBeLessThan(5_000)
+    }
+    await writer.flush()
+    expect(exemplarsOf(server.received[1]?.samples ?? [])).toEqual([])
+    await sleep(2)
+    latency.observe(0.25, { trace_id: 'e' })
+    await writer.flush()
+    expect(exemplarsOf(server.received[2]?.samples ?? [])).toMatchObject([{ labels: { trace_id: 'e' }, value: 0.25 }])
+  })
+
+  it('are left out on request', async () => {
+    const server = await fakeServer()
+    await writerTo(server.url, { registry: observed().registry, exemplars: false }).flush()
+    expect(exemplarsOf(server.received[0]?.samples ?? [])).toEqual([])
+  })
+
+  it('of native histograms go with them, oldest first', async () => {
+    const server = await fakeServer()
+    const registry = new Registry()
+    const latency = new Histogram({ name: 'latency_seconds', help: 'h', native: { factor: 1.1 }, registry })
+    for (const value of [8, 2, 4]) {
+      latency.observe(value, { trace_id: String(value) })
+      await sleep(2)
+    }
+    await writerTo(server.url, { registry, nativeHistograms: true }).flush()
+    expect((exemplarsOf(server.received[0]?.samples ?? []) as { value: number }[]).map(({ value }) => value)).toEqual([
+      8, 2, 4,
+    ])
+  })
+})

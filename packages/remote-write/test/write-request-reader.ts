@@ -9,6 +9,13 @@ export interface ReadSample {
   readonly bits: bigint
   readonly time: number
   readonly histogram?: Fields
+  readonly exemplars: readonly ReadExemplar[]
+}
+
+export interface ReadExemplar {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+  readonly time: number
 }
 
 export interface ReadMetadata {
@@ -28,11 +35,14 @@ export function readWriteRequest(body: Uint8Array): { samples: ReadSample[]; met
   const samples: ReadSample[] = []
   for (const series of messages(request, 1)) {
     const order = messages(series, 1).map((label) => `${text(label, 1)}=${text(label, 2)}`)
-    const labels = Object.fromEntries(messages(series, 1).map((label) => [text(label, 1), text(label, 2)]))
+    const labels = labelsOf(series)
+    const exemplars = messages(series, 3).map((exemplar) => {
+      return { labels: labelsOf(exemplar), value: valueOf(exemplar, 2).value, time: time(exemplar, 3) }
+    })
     for (const sample of messages(series, 2))
-      samples.push({ labels, order, ...valueOf(sample, 1), time: time(sample, 2) })
+      samples.push({ labels, order, ...valueOf(sample, 1), time: time(sample, 2), exemplars })
     for (const histogram of messages(series, 4)) {
-      samples.push({ labels, order, ...valueOf(histogram, 3), time: time(histogram, 15), histogram })
+      samples.push({ labels, order, ...valueOf(histogram, 3), time: time(histogram, 15), histogram, exemplars })
     }
   }
   const metadata = messages(request, 3).map((fields) => {
@@ -85,6 +95,10 @@ function fieldsOf(bytes: Uint8Array): Fields {
 
 function messages(fields: Fields, field: number): Fields[] {
   return (fields.get(field) ?? []).map((bytes) => fieldsOf(bytes as Uint8Array))
+}
+
+function labelsOf(fields: Fields): Record<string, string> {
+  return Object.fromEntries(messages(fields, 1).map((label) => [text(label, 1), text(label, 2)]))
 }
 
 function text(fields: Fields, field: number): string {
