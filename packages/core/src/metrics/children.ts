@@ -253,13 +253,27 @@ function branch<C extends Child>(
 
 /** Depth first, with a stack of its own: generators in generators would hand each child through every level. */
 function* walk<C extends Child>(root: Map<string, Node<C>>): Generator<C> {
-  const stack: Iterator<Node<C>>[] = [root.values()]
+  const stack: Level<C>[] = [levelOf(root)]
   while (stack.length > 0) {
-    const next = (stack[stack.length - 1] as Iterator<Node<C>>).next()
-    if (next.done === true) stack.pop()
-    else if (next.value instanceof Map) stack.push(next.value.values())
+    const level = stack[stack.length - 1] as Level<C>
+    const next = level.left-- > 0 ? level.nodes.next() : undefined
+    if (next === undefined || next.done === true) stack.pop()
+    else if (next.value instanceof Map) stack.push(levelOf(next.value))
     else yield next.value
   }
+}
+
+/**
+ * The nodes of a Map, as many as there were at the start: what is removed and made again meanwhile comes last, and would be
+ * there a second time.
+ */
+interface Level<C> {
+  readonly nodes: Iterator<Node<C>>
+  left: number
+}
+
+function levelOf<C>(nodes: Map<string, Node<C>>): Level<C> {
+  return { nodes: nodes.values(), left: nodes.size }
 }
 
 /** The first level from `from` on where a child's labels differ from `values`; -1 where none does. */

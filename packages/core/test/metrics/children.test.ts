@@ -346,6 +346,18 @@ describe('maxSeries', () => {
 })
 
 describe('iteration', () => {
+  it('shows a series once that is removed and made again meanwhile', () => {
+    const gauge = new Gauge({ name: 'g', help: 'h', labelNames: ['a', 'b'], registry: null })
+    for (const a of ['1', '2']) for (const b of ['1', '2', '3']) gauge.set({ a, b }, 1)
+    const shown: string[] = []
+    for (const { labels } of gauge.family.series) {
+      shown.push(`${labels['a']}${labels['b']}`)
+      gauge.remove(labels as { a: string; b: string })
+      gauge.set(labels as { a: string; b: string }, 2)
+    }
+    expect(shown).toEqual(['11', '12', '13', '21', '22', '23'])
+  })
+
   it('goes on while series come and go, and shows none twice', () => {
     const counter = counterOf(['a', 'b'])
     for (let index = 0; index < 10; index++) counter.inc({ a: index, b: 'x' })
