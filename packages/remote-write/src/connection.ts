@@ -1,16 +1,7 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import type { TlsOptions } from '@narthex/core/push'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { send, type SendResponse, type TlsOptions } from '@narthex/core/push'
 import { snappyCompressor } from 'hysnappy'
-
-/** What a server said to a request. */
-export interface Answer {
-  readonly status: number
-  /** A header by its lower-case name. */
-  header(name: string): string | undefined
-  /** At most the first kilobyte of the body. */
-  readonly text: string
-}
 
 interface ConnectionOptions {
   readonly url: URL
@@ -28,8 +19,6 @@ const HEADERS = {
   'User-Agent': 'narthex-remote-write',
 }
 
-const MAX_TEXT = 1_024
-
 /** One connection to a server that takes remote writes, kept open between requests without keeping the process alive. */
 export class Connection {
   readonly #options: ConnectionOptions
@@ -43,7 +32,7 @@ export class Connection {
   }
 
   /** Sends a write request. Rejects where no answer came, half of one, or not in time. */
-  async post(message: Uint8Array, abort: AbortSignal): Promise<Answer> {
+  async post(message: Uint8Array, abort: AbortSignal): Promise<SendResponse> {
     this.#compress ??= snappyCompressor()
     const { timeout } = this.#options
     const request = new AbortController()
@@ -55,7 +44,10 @@ export class Connection {
     }, timeout)
     abort.addEventListener('abort', giveUp)
     try {
-      return await this.#send(this.#compress(message), request.signal)
+      const { url, headers, tls } = this.#options
+      const body = this.#compress(message)
+      const sent = { ...HEADERS, ...headers }
+      return await send({ method: 'POST', url, headers: sent, body, tls, signal: request.signal, agent: this.#agent })
     } catch (error) {
       throw late ? new Error(`no answer within ${timeout} ms`) : error
     } finally {
@@ -67,33 +59,5 @@ export class Connection {
   /** Gives up the connection; the next request opens another. */
   close(): void {
     this.#agent.destroy()
-  }
-
-  #send(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
-    const { url, headers, tls } = this.#options
-    const start = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const sent = { ...HEADERS, ...headers, 'Content-Length': String(body.length) }
-    const options = { method: 'POST', headers: sent, agent: this.#agent, auth: '', signal, ...tls }
-    return new Promise((resolve, reject) => {
-      const request = start(url, options, (response) => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk: string) => {
-          if (text.length < MAX_TEXT) text = (text + chunk).slice(0, MAX_TEXT)
-        })
-        response.on('error', reject)
-        response.on('end', () => {
-          const header = (name: string): string | undefined => String(response.headers[name] ?? '') || undefined
-          resolve({ status: response.statusCode ?? 0, header, text })
-        })
-      })
-      // Who speaks another protocol from here on has not answered.
-      request.on('upgrade', (_, socket) => {
-        socket.destroy()
-        reject(new Error('the server switched protocols'))
-      })
-      request.on('error', reject)
-      request.end(body)
-    })
   }
 }

@@ -1,9 +1,7 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { createSecureContext } from 'node:tls'
 import { defaultRegistry, type Gatherer, type LabelValue, MetricError } from '@narthex/core'
-import type { Credentials, TlsOptions } from '@narthex/core/push'
+import { requestHeaders, type RequestOptions, type TlsOptions } from '@narthex/core/push'
 
-export interface RemoteWriteOptions {
+export interface RemoteWriteOptions extends RequestOptions {
   /** Where samples go: `http://prometheus:9090/api/v1/write`. */
   readonly url: string | URL
   /** @default defaultRegistry */
@@ -15,12 +13,6 @@ export interface RemoteWriteOptions {
   readonly interval?: number
   /** What a scrape would add to each series: `job`, `instance`. A series' own label of that name wins. */
   readonly labels?: { readonly [name: string]: LabelValue }
-  /** A user with a password, or a bearer token. Else what the address has (`https://user:password@…`). */
-  readonly auth?: Credentials
-  /** Certificates for `https:` addresses: what `node:tls` takes. */
-  readonly tls?: TlsOptions
-  /** More headers for each request, such as `X-Scope-OrgID`. */
-  readonly headers?: { readonly [name: string]: string }
   /**
    * Milliseconds that one request may take before it is tried again.
    * @default 30_000
@@ -134,8 +126,7 @@ export function checkRemoteWriteOptions(options: RemoteWriteOptions): RemoteWrit
   }
   if (onError !== undefined && typeof onError !== 'function') refuse('onError', 'to be a function', onError)
   const url = checkedUrl(options.url)
-  checkTls(options.tls)
-  const headers = { ...checkedHeaders(options.headers), ...authorization(options.auth, url) }
+  const headers = requestHeaders(SUBJECT, url, options, ['x-prometheus-remote-write-version'])
   const labels = checkedLabels(options.labels)
   const sizes = { interval, timeout, flushTimeout, maxSamplesPerSend, maxQueueSamples }
   return {
@@ -176,78 +167,6 @@ function checkedLabels(labels: RemoteWriteOptions['labels'] = {}): ReadonlyMap<s
     checked.set(name, String(value).toWellFormed())
   }
   return checked
-}
-
-/** What makes a remote write of a request is not for headers of the user. */
-const RESERVED: ReadonlySet<string> = new Set([
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'content-type',
-  'content-encoding',
-  'x-prometheus-remote-write-version',
-])
-
-function checkedHeaders(headers: RemoteWriteOptions['headers'] = {}): Readonly<Record<string, string>> {
-  if (typeof headers !== 'object' || headers === null) return refuse('headers', 'to be an object of strings')
-  for (const [name, value] of Object.entries(headers)) {
-    if (RESERVED.has(name.toLowerCase())) refuse('headers', `to leave \`${name}\` to the writer`)
-    if (!isHeader(name, value)) refuse('headers', `to hold names and values that HTTP allows, unlike \`${name}\``)
-  }
-  return headers
-}
-
-/** RFC 7617 and RFC 6750. */
-function authorization(auth: Credentials | undefined, { username, password }: URL): Record<string, string> {
-  if (auth === undefined) {
-    return username === '' && password === '' ? {} : basic(decoded(username), decoded(password))
-  }
-  const given = (auth ?? {}) as { readonly [field: string]: unknown }
-  if (typeof given['bearer'] === 'string' && given['username'] === undefined && given['password'] === undefined) {
-    const value = `Bearer ${given['bearer']}`
-    if (given['bearer'] === '' || !isHeader('Authorization', value))
-      refuse('auth', 'to have a `bearer` that a header can carry')
-    return { Authorization: value }
-  }
-  if (typeof given['username'] === 'string' && typeof given['password'] === 'string' && given['bearer'] === undefined) {
-    if (given['username'].includes(':')) refuse('auth', 'to have a `username` without a colon (RFC 7617)')
-    return basic(given['username'], given['password'])
-  }
-  return refuse('auth', 'to be { username, password } or { bearer }')
-}
-
-function basic(username: string, password: string): Record<string, string> {
-  return { Authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
-}
-
-/** A URL may have a percent sign that begins no escape: it then means itself. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-function isHeader(name: string, value: string): boolean {
-  try {
-    validateHeaderName(name)
-    validateHeaderValue(name, value)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** A certificate that cannot be read fails every attempt: it is told before the first one. */
-function checkTls(tls: TlsOptions | undefined): void {
-  if (tls === undefined) return
-  if (typeof tls !== 'object' || tls === null) return refuse('tls', 'to be an object')
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    refuse('tls', `to be certificates and keys that can be read (${(error as Error).message})`)
-  }
 }
 
 /** Without `value` where that may hold a password, a token or a key. */

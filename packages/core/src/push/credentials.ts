@@ -5,10 +5,17 @@ import { MetricError } from '../errors.ts'
 export type Credentials = { readonly username: string; readonly password: string } | { readonly bearer: string }
 
 /**
- * The Authorization header of credentials, or of those in the URL; none where there are none. Throws
+ * The Authorization header of credentials, or of those in the URL; none where there are none. `subject` names who asks. Throws
  * `ERR_NARTHEX_INVALID_OPTION` for what is neither; the message is without the value, which may hold the secret.
  */
-export function authorizationHeader(credentials: Credentials | undefined, url: URL): Record<string, string> {
+export function authorizationHeader(
+  subject: string,
+  credentials: Credentials | undefined,
+  url: URL,
+): Record<string, string> {
+  const refuse = (rule: string): never => {
+    throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject, argument: 'auth', rule })
+  }
   if (credentials === undefined) {
     if (url.username === '' && url.password === '') return {}
     return basic(decoded(url.username), decoded(url.password))
@@ -47,8 +54,4 @@ function isHeaderValue(value: string): boolean {
   } catch {
     return false
   }
-}
-
-function refuse(rule: string): never {
-  throw new MetricError('ERR_NARTHEX_INVALID_OPTION', { subject: 'Pushgateway', argument: 'auth', rule })
 }

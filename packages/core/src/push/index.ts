@@ -4,5 +4,6 @@ export { type PeriodicPush, type PeriodicPushOptions, startPushing } from './per
 export { PushError } from './push-error.ts'
 export { deleteFromGateway, pushAddToGateway, pushToGateway } from './pushgateway.ts'
 export { type PushOptions } from './push-target.ts'
-export { type TlsOptions } from './send.ts'
+export { requestHeaders, type RequestOptions } from './request-options.ts'
+export { send, type SendRequest, type SendResponse, type TlsOptions } from './send.ts'
 export { writeToTextfile } from './textfile.ts'

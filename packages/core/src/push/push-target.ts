@@ -1,24 +1,16 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { createSecureContext } from 'node:tls'
 import type { Gatherer } from '../collector.ts'
 import { MetricError, refuseUnknownOptions } from '../errors.ts'
-import { authorizationHeader, type Credentials } from './credentials.ts'
 import { groupPath, type GroupingKey } from './grouping-key.ts'
+import { requestHeaders, type RequestOptions } from './request-options.ts'
 import type { TlsOptions } from './send.ts'
 
-export interface PushOptions {
+export interface PushOptions extends RequestOptions {
   /** The name that the group goes by, beside its grouping key. */
   readonly job: string
   /** More labels of the group, such as `instance`. No pushed series may have one of them itself. */
   readonly groupingKey?: GroupingKey
   /** @default defaultRegistry */
   readonly registry?: Gatherer
-  /** A user with a password, or a bearer token. Else what the address has (`http://user:password@…`). */
-  readonly auth?: Credentials
-  /** Certificates for `https:` addresses: what `node:tls` takes. */
-  readonly tls?: TlsOptions
-  /** More headers for the request. */
-  readonly headers?: { readonly [name: string]: string }
   /**
    * Milliseconds for the requests, retries included. Collecting has its own: the registry's `collectTimeout`.
    * @default 30_000
@@ -91,9 +83,8 @@ export function pushTarget(url: string | URL, options: PushOptions): PushTarget 
   if (format !== 'text' && format !== 'protobuf') refuse('format', "to be 'text' or 'protobuf'", format)
   const path = groupPath(job, groupingKey)
   const target = addressOf(url)
-  const headers = { ...checkedHeaders(options.headers), ...authorizationHeader(options.auth, target) }
+  const headers = requestHeaders('Pushgateway', target, options)
   target.pathname = target.pathname.replace(/\/+$/, '') + path
-  checkTls(tls)
   return { url: target, headers, tls, timeout, retries, labels: ['job', ...Object.keys(groupingKey ?? {})] }
 }
 
@@ -105,40 +96,6 @@ function addressOf(url: unknown): URL {
   const target = new URL(address)
   if (target.protocol !== 'http:' && target.protocol !== 'https:') refuse('url', 'to begin with http:// or https://')
   return target
-}
-
-/** What sets the length of the body is not for headers of the user: a second length would make two requests of one. */
-const FRAMING: ReadonlySet<string> = new Set([
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'content-type',
-  'content-encoding',
-])
-
-function checkedHeaders(headers: PushOptions['headers'] = {}): { readonly [name: string]: string } {
-  if (typeof headers !== 'object' || headers === null) return refuse('headers', 'to be an object of strings')
-  for (const [name, value] of Object.entries(headers)) {
-    if (FRAMING.has(name.toLowerCase())) refuse('headers', `to leave \`${name}\` to the push itself`)
-    try {
-      validateHeaderName(name)
-      validateHeaderValue(name, value)
-    } catch {
-      refuse('headers', `to hold names and values that HTTP allows, unlike \`${name}\``)
-    }
-  }
-  return headers
-}
-
-/** A certificate that cannot be read fails every attempt: it is told before the first one. */
-function checkTls(tls: TlsOptions | undefined): void {
-  if (tls === undefined) return
-  if (typeof tls !== 'object' || tls === null) return refuse('tls', 'to be an object')
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    refuse('tls', `to be certificates and keys that can be read (${(error as Error).message})`)
-  }
 }
 
 /** Without `value` where that may hold a password, a token or a key. */
