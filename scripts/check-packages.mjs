@@ -27,9 +27,23 @@ const consumer = path.join(folder, 'consumer')
 installConsumer()
 step('import from an ES module', run(process.execPath, ['imports.mjs'], { cwd: consumer }))
 step('require from CommonJS', run(process.execPath, ['requires.cjs'], { cwd: consumer }))
+step('the command, with nothing else installed', tryCommand())
 for (const project of ['tsconfig.node.json', 'tsconfig.bundler.json']) {
   const tsc = path.join(consumer, 'node_modules', 'typescript', 'bin', 'tsc')
   step(`types, ${project}`, typeErrors([tsc, '--noEmit', '--pretty', 'false', '-p', project]))
+}
+
+/** The tarball of core alone, as npx runs it, makes a dashboard of a page. */
+function tryCommand() {
+  const lone = path.join(folder, 'lone')
+  mkdirSync(lone)
+  writeFileSync(path.join(lone, 'package.json'), '{ "private": true }')
+  writeFileSync(path.join(lone, 'page.prom'), '# TYPE jobs_total counter\njobs_total 1\n')
+  const core = tarballs[packages.findIndex(({ name }) => name === '@narthex/core')]
+  const shell = process.platform === 'win32'
+  const npm = ['install', '--no-audit', '--no-fund', '--offline', '--loglevel=error', core]
+  if (run('npm', npm, { cwd: lone, shell, stdio: 'pipe' }) !== 0) return 1
+  return run('npx', ['--no-install', 'narthex', 'dashboard', 'page.prom'], { cwd: lone, shell, stdio: 'pipe' })
 }
 
 /** Checks the types of our packages, and of all that they show, but for errors that lie within others' own files. */

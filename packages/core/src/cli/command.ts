@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { encode } from '../exposition/encode.ts'
 import type { ExpositionFormat } from '../exposition/format.ts'
@@ -12,20 +13,26 @@ import { ParseError } from '../parse/parse-error.ts'
 import { parseProtobuf } from '../parse/protobuf.ts'
 import { parseText } from '../parse/text.ts'
 import { lint } from '../testing/lint.ts'
+import type { DashboardOptions } from './dashboard/dashboard.ts'
 import { formatOfContentType, formatOfPage, type PageFormat } from './page-format.ts'
 
 const USAGE = `Usage: narthex lint [options] [url | file | -]
        narthex convert --to format [options] [url | file | -]
+       narthex dashboard [options] [url | file | -]
 
-lint     checks a page of metrics as \`promtool check metrics\` does
-convert  writes it in another format
+lint       checks a page of metrics as \`promtool check metrics\` does
+convert    writes it in another format
+dashboard  writes a Grafana dashboard (JSON) that shows the metrics of the page
 
 Without a source, or with -, the page is read from standard input.
 
   --from format      text, openmetrics or protobuf; found out where it is not given
-  --to format        text, text1 (1.0.0), openmetrics or protobuf
+  --to format        convert: text, text1 (1.0.0), openmetrics or protobuf
   --escaping scheme  of names: allow-utf-8, underscores, dots or values
                      (allow-utf-8, but underscores for text)
+  --title text       dashboard: its title (the job, else where the page is from)
+  --job name         dashboard: the job that is chosen when it opens (all)
+  --uid id           dashboard: what Grafana knows it by; keep it to replace one
   --lenient          reads what the Prometheus server reads
   -h, --help         shows this
 
@@ -61,9 +68,30 @@ const TO_FORMATS: Readonly<Record<string, ExpositionFormat>> = {
 const FROM_FORMATS: readonly string[] = ['text', 'openmetrics', 'protobuf']
 const SCHEMES: readonly string[] = ['allow-utf-8', 'underscores', 'dots', 'values']
 
-/** OpenMetrics tells the most; anything that can be read will do. */
-const ACCEPT =
-  'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+const OPENMETRICS_OR_TEXT =
+  'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+
+/**
+ * What is asked for: OpenMetrics tells the most, but only protobuf that a histogram is native, which queries must know.
+ * Anything that can be read will do.
+ */
+const ACCEPT: Readonly<Record<Command, string>> = {
+  lint: OPENMETRICS_OR_TEXT,
+  convert: OPENMETRICS_OR_TEXT,
+  dashboard: `application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8,${OPENMETRICS_OR_TEXT}`,
+}
+
+const COMMANDS = ['lint', 'convert', 'dashboard'] as const
+type Command = (typeof COMMANDS)[number]
+
+/** The options that only some of the commands have. */
+const OPTIONS_OF: Readonly<Record<string, readonly Command[]>> = {
+  to: ['convert'],
+  escaping: ['convert', 'dashboard'],
+  title: ['dashboard'],
+  job: ['dashboard'],
+  uid: ['dashboard'],
+}
 
 /** A command line that cannot be carried out. */
 class UsageError extends Error {}
@@ -76,6 +104,9 @@ async function runCommand(args: readonly string[], world: CommandWorld): Promise
       from: { type: 'string' },
       to: { type: 'string' },
       escaping: { type: 'string' },
+      title: { type: 'string' },
+      job: { type: 'string' },
+      uid: { type: 'string' },
       lenient: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -84,26 +115,57 @@ async function runCommand(args: readonly string[], world: CommandWorld): Promise
     world.stdout.write(USAGE)
     return 0
   }
-  const [command, source = '-', ...rest] = positionals
-  if (command !== 'lint' && command !== 'convert') throw new UsageError('expected the command lint or convert')
+  const [name, source = '-', ...rest] = positionals
+  const command = COMMANDS.find((one) => one === name)
+  if (command === undefined) throw new UsageError('expected the command lint, convert or dashboard')
   if (rest.length > 0) throw new UsageError(`expected one source, got another: ${rest[0]}`)
+  for (const [option, commands] of Object.entries(OPTIONS_OF)) {
+    if (values[option as keyof typeof values] === undefined || commands.includes(command)) continue
+    throw new UsageError(`--${option} is for ${commands.join(' and ')}`)
+  }
   const from = oneOf('--from', values.from, FROM_FORMATS)
   const to = oneOf('--to', values.to, Object.keys(TO_FORMATS))
-  const escaping = oneOf('--escaping', values.escaping, SCHEMES)
+  const escaping = oneOf('--escaping', values.escaping, SCHEMES) as EscapingScheme | undefined
   if (command === 'convert' && to === undefined) throw new UsageError('expected --to with a format')
-  if (command === 'lint' && (to ?? escaping) !== undefined) throw new UsageError('--to and --escaping are for convert')
 
-  const page = await readPage(source, world.stdin)
+  const page = await readPage(source, world.stdin, ACCEPT[command])
   const families = parsePage(page.bytes, (from as PageFormat) ?? page.format, values.lenient === true)
+  if (command === 'dashboard') {
+    const { title = values.job ?? titleOfSource(source), job, uid } = values
+    world.stdout.write(await dashboard(families, escaping, { title, job, uid }))
+    return 0
+  }
   if (command === 'convert') {
     const scheme = escaping ?? (to === 'text' ? 'underscores' : 'allow-utf-8')
-    const format = (TO_FORMATS[to as string] as ExpositionFormat).withEscaping(scheme as EscapingScheme)
+    const format = (TO_FORMATS[to as string] as ExpositionFormat).withEscaping(scheme)
     world.stdout.write(encode(families, format))
     return 0
   }
   const problems = lint(families)
   for (const { metric, text } of problems) world.stderr.write(`${metric} ${text}\n`)
   return problems.length === 0 ? 0 : 3
+}
+
+/** Its code is loaded when it is asked for: Grafana's builders are more than all the rest. */
+async function dashboard(
+  families: readonly MetricFamily[],
+  escaping: EscapingScheme | undefined,
+  options: DashboardOptions,
+): Promise<string> {
+  if (families.length === 0) throw new Error('the page has no metrics to show')
+  const { dashboardOf } = await import('./dashboard/dashboard.ts')
+  const named = escaping === undefined ? families : withNames(families, escaping)
+  return `${JSON.stringify(dashboardOf(named, options), undefined, 2)}\n`
+}
+
+/** The families as a Prometheus that asks for such names has them. */
+function withNames(families: readonly MetricFamily[], escaping: EscapingScheme): MetricFamily[] {
+  return parseProtobuf(encode(families, protobufFormat.withEscaping(escaping)))
+}
+
+function titleOfSource(source: string): string {
+  if (source === '-') return 'Metrics'
+  return URL.canParse(source) ? new URL(source).host : path.basename(source)
 }
 
 function oneOf(option: string, value: string | undefined, choices: readonly string[]): string | undefined {
@@ -116,10 +178,10 @@ interface Page {
   readonly format?: PageFormat
 }
 
-async function readPage(source: string, stdin: AsyncIterable<Uint8Array>): Promise<Page> {
+async function readPage(source: string, stdin: AsyncIterable<Uint8Array>, accept: string): Promise<Page> {
   if (source === '-') return { bytes: await concatenated(stdin) }
   if (!/^https?:\/\//i.test(source)) return { bytes: new Uint8Array(await readFile(source)) }
-  const response = await fetch(source, { headers: { accept: ACCEPT } })
+  const response = await fetch(source, { headers: { accept } })
   if (!response.ok) throw new Error(`${source} answered ${response.status} ${response.statusText}`.trimEnd())
   return {
     bytes: new Uint8Array(await response.arrayBuffer()),

@@ -48,12 +48,14 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'narthex-'))
   await writeFile(path.join(folder, 'good.prom'), GOOD)
   server = createServer((request, response) => {
-    if (request.url === '/protobuf') {
+    const accept = request.headers.accept ?? ''
+    const wantsProtobuf = request.url === '/metrics' && accept.startsWith('application/vnd.google.protobuf')
+    if (request.url === '/protobuf' || wantsProtobuf) {
       response.setHeader('content-type', protobufFormat.contentType)
       response.end(encode(parseText(GOOD), protobufFormat))
     } else if (request.url === '/metrics') {
       response.setHeader('content-type', 'application/openmetrics-text; version=1.0.0; charset=utf-8')
-      response.end(request.headers.accept?.startsWith('application/openmetrics-text') ? OPENMETRICS : '')
+      response.end(accept.startsWith('application/openmetrics-text') ? OPENMETRICS : '')
     } else {
       response.statusCode = 404
       response.end()
@@ -107,10 +109,13 @@ describe('narthex lint', () => {
   })
 
   it.each([
-    [[], 'narthex: expected the command lint or convert; try --help\n'],
-    [['check'], 'narthex: expected the command lint or convert; try --help\n'],
+    [[], 'narthex: expected the command lint, convert or dashboard; try --help\n'],
+    [['check'], 'narthex: expected the command lint, convert or dashboard; try --help\n'],
     [['lint', 'a', 'b'], 'narthex: expected one source, got another: b; try --help\n'],
-    [['lint', '--to', 'text'], 'narthex: --to and --escaping are for convert; try --help\n'],
+    [['lint', '--to', 'text'], 'narthex: --to is for convert; try --help\n'],
+    [['lint', '--escaping', 'dots'], 'narthex: --escaping is for convert and dashboard; try --help\n'],
+    [['convert', '--to', 'text', '--job', 'shop'], 'narthex: --job is for dashboard; try --help\n'],
+    [['dashboard', '--to', 'text'], 'narthex: --to is for convert; try --help\n'],
     [['convert'], 'narthex: expected --to with a format; try --help\n'],
     [
       ['convert', '--to', 'json'],
@@ -173,6 +178,42 @@ describe('narthex convert', () => {
   })
 })
 
+describe('narthex dashboard', () => {
+  const titleOf = async (args: readonly string[], input = ''): Promise<string> =>
+    JSON.parse((await narthex(['dashboard', ...args], input)).text).title
+
+  it('writes a dashboard of what is on the page', async () => {
+    const { code, text, stderr } = await narthex(['dashboard', '--uid', 'shop'], GOOD)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(text.endsWith('}\n')).toBe(true)
+    const { uid, panels } = JSON.parse(text)
+    expect(uid).toBe('shop')
+    expect(panels.map(({ title }: { title: string }) => title)).toEqual(['Metrics', 'Requests, per second'])
+  })
+
+  it('has the title that is given, the job, or where the page is from', async () => {
+    expect(await titleOf(['--title', 'My shop', '--job', 'shop'], GOOD)).toBe('My shop')
+    expect(await titleOf(['--job', 'shop'], GOOD)).toBe('shop')
+    expect(await titleOf([`${url}/metrics`])).toBe(new URL(url).host)
+    expect(await titleOf([path.join(folder, 'good.prom')])).toBe('good.prom')
+    expect(await titleOf([], GOOD)).toBe('Metrics')
+  })
+
+  it('spells names as asked', async () => {
+    const { text } = await narthex(['dashboard', '--escaping', 'underscores'], '# TYPE "a.b" gauge\n{"a.b"} 1\n')
+    expect(text).toContain('a_b{')
+    expect(text).not.toContain('a.b')
+  })
+
+  it('says in a line that there is nothing to show', async () => {
+    expect(await narthex(['dashboard'], '')).toMatchObject({
+      code: 1,
+      text: '',
+      stderr: 'narthex: the page has no metrics to show\n',
+    })
+  })
+})
+
 describe('the command as a process', () => {
   const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
@@ -185,5 +226,8 @@ describe('the command as a process', () => {
       encoding: 'utf8',
     })
     expect(convert).toMatchObject({ status: 0, stdout: OPENMETRICS, stderr: '' })
+    const dashboard = spawnSync(process.execPath, [program, 'dashboard'], { input: GOOD, encoding: 'utf8' })
+    expect(dashboard).toMatchObject({ status: 0, stderr: '' })
+    expect(JSON.parse(dashboard.stdout)).toMatchObject({ title: 'Metrics' })
   })
 })

@@ -1,0 +1,7 @@
+import type { Panel } from './panel.ts'
+
+/** A row of the dashboard. */
+export interface Section {
+  readonly title: string
+  readonly panels: readonly Panel[]
+}
