@@ -22,7 +22,10 @@ const READY = 15_000
 
 /** A Prometheus with the configuration and rules of this example, watching a shop with customers and an exporter. */
 export interface MonitoredShop {
+  /** Of Prometheus. */
   readonly url: string
+  /** Of the metrics that it scrapes. */
+  readonly pages: { readonly bookshop: string; readonly games: string }
   stop(): Promise<void>
 }
 
@@ -35,7 +38,8 @@ export async function startMonitoredShop(): Promise<MonitoredShop> {
   try {
     const shop = await startShop(stops)
     const games = await startGames(stops)
-    return { url: await startPrometheus({ 'localhost:3000': shop, 'localhost:9800': games }, stops), stop }
+    const url = await startPrometheus({ 'localhost:3000': shop, 'localhost:9800': games }, stops)
+    return { url, pages: { bookshop: `http://${shop}/metrics`, games: `http://${games}/metrics` }, stop }
   } catch (error) {
     await stop()
     throw error
