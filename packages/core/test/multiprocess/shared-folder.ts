@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import { enableMultiprocess, type Multiprocess, type MultiprocessOptions } from 
 import { parseText } from '@narthex/core/parse'
 import { onTestFinished } from 'vitest'
 import { OwnSnapshots } from '../../src/multiprocess/own-snapshot.ts'
-import { worldNow } from '../../src/multiprocess/participant.ts'
+import { startOf, worldNow } from '../../src/multiprocess/participant.ts'
 
 /** A folder that goes with the test. */
 export function temporaryFolder(): string {
@@ -43,17 +44,40 @@ export function deadName(number: number, pid: number = DEAD_PID + number): strin
 }
 
 /** Leaves the snapshot of a process that has ended in a directory; gives its path. */
-export async function leaveDead(
+export function leaveDead(
   directory: string,
   number: number,
   fill: (registry: Registry) => void,
   pid?: number,
 ): Promise<string> {
+  return leave(join(directory, deadName(number, pid)), fill)
+}
+
+/** Leaves the snapshot of a process that runs, the parent of this one, in a directory; gives its path. */
+export function leaveLive(directory: string, fill: (registry: Registry) => void): Promise<string> {
+  const { ppid } = process
+  const started = startOf(ppid)
+  return leave(join(directory, `${[worldNow(), ppid, started, 0, ppid, started].join('.')}.snapshot`), fill)
+}
+
+async function leave(file: string, fill: (registry: Registry) => void): Promise<string> {
   const registry = new Registry()
   fill(registry)
-  const file = join(directory, deadName(number, pid))
   writeFileSync(file, await new OwnSnapshots(registry, 1000).take(1000), { mode: 0o600 })
   return file
+}
+
+/** Mounts a file system in memory, of so many bytes, on a new folder; it goes with the test. */
+export function smallDisk(bytes: number): { readonly folder: string; makeReadOnly(): void } {
+  const folder = temporaryFolder()
+  const asRoot = (command: string, ...args: string[]): void => {
+    const [program = command, ...rest] =
+      process.getuid?.() === 0 ? [command, ...args] : ['sudo', '-n', command, ...args]
+    execFileSync(program, rest)
+  }
+  asRoot('mount', '-t', 'tmpfs', '-o', `size=${bytes},uid=${process.getuid?.()},mode=0700`, 'tmpfs', folder)
+  onTestFinished(() => asRoot('umount', '--lazy', folder))
+  return { folder, makeReadOnly: () => asRoot('mount', '-o', 'remount,ro', folder) }
 }
 
 /** `name{labels}` to value of every line of a page. */
