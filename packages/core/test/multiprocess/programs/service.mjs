@@ -39,7 +39,7 @@ function work(kind, number) {
 }
 
 // Whoever started all this has gone, and what is stopped would stay for ever.
-if (starts || MODE === 'alone') process.stdin.on('end', () => process.exit()).resume()
+if (isMainThread && (starts || MODE === 'alone')) process.stdin.on('end', () => process.exit()).resume()
 
 if (isHelper) parentPort.on('message', ({ id, number }) => (work('thread', number), parentPort.postMessage(id, [])))
 else if (!starts) serve()
