@@ -1,6 +1,6 @@
-// The load of express.lua where there is no wrk: `node autocannon.mjs <url> <seconds>`.
+// The load of http.lua where there is no wrk: `node autocannon.mjs <url>`, until it is killed.
 import autocannon from 'autocannon'
 
-const [, , url, seconds] = process.argv
+const [, , url] = process.argv
 const requests = ['/', '/users/17', '/users/42/orders/9', '/users/4711', '/nowhere'].map((path) => ({ path }))
-await autocannon({ url, duration: Number(seconds), connections: 16, pipelining: 20, requests })
+await autocannon({ url, duration: 3600, connections: 16, requests })

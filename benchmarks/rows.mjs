@@ -1,5 +1,13 @@
 const PEERS = ['prom-client', '@prometheus-io/client']
 
+const FRAMEWORKS = {
+  express: 'Express',
+  koa: 'Koa',
+  fastify: 'Fastify',
+  'nestjs-express': 'NestJS on Express',
+  'nestjs-fastify': 'NestJS on Fastify',
+}
+
 /**
  * What is measured, and what it should come to. `files` are run in processes of their own; `value` is what a row reads
  * of the answer. A goal is `times` (so many times better than the best peer), `share` (at most that part of the best
@@ -36,6 +44,34 @@ export function rowsFor({ quick }) {
     args: (library) => [library, '8', quick ? '500' : '5000'],
     rounds: quick ? 1 : 3,
     peerRounds: 1,
+  }
+  // Two rows of the same runs: what is added, against the best peer, and as a share of the bare framework.
+  const http = (framework, limit, ...peers) => {
+    const row = {
+      framework,
+      run: {
+        file: 'http.mjs',
+        together: ['bare', 'narthex', ...peers],
+        args: () => [framework, quick ? '10' : '40'],
+        rounds: quick ? 1 : 5,
+      },
+      peers,
+      needs: `@narthex/${framework.split('-')[0]}`,
+      // One Node says it; the peers are the same on the other.
+      mainNodeOnly: true,
+    }
+    const work = `CPU time added to a request, ${FRAMEWORKS[framework]}`
+    const goals = [
+      { name: framework, work, value: 'addedMicroseconds', unit: 'µs', goal: { share: 1 / 4 } },
+      {
+        name: `${framework}-bare`,
+        work: `${work}, of the bare framework's`,
+        value: 'addedPercent',
+        unit: '%',
+        goal: { limit },
+      },
+    ]
+    return goals.map((goal) => ({ ...row, ...goal }))
   }
   const plain = stall()
   const gzip = { ...stall('gzip'), peerRounds: 0 }
@@ -232,22 +268,11 @@ export function rowsFor({ quick }) {
       unit: 'ms',
       goal: { limit: 10 },
     },
-    {
-      name: 'express',
-      work: 'CPU time added to an Express request',
-      run: {
-        file: 'express.mjs',
-        together: ['bare', 'narthex', 'express-prom-bundle', '@promster/express'],
-        args: () => [quick ? '2' : '8'],
-      },
-      peers: ['express-prom-bundle', '@promster/express'],
-      needs: '@narthex/express',
-      // One Node says it; the peers are the same on the other.
-      mainNodeOnly: true,
-      value: 'addedMicroseconds',
-      unit: 'µs',
-      goal: { share: 1 / 4 },
-    },
+    ...http('express', 3, 'express-prom-bundle', '@promster/express'),
+    ...http('koa', 3, 'prom-client by hand'),
+    ...http('fastify', 5, 'fastify-metrics', '@promster/fastify'),
+    ...http('nestjs-express', 3, 'prom-client by hand'),
+    ...http('nestjs-fastify', 5, 'prom-client by hand'),
   ].map((row) => ({ peers: PEERS, ...row }))
 }
 

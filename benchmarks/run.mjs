@@ -98,7 +98,7 @@ function takeTurns(section, { run }, libraries) {
     if (!measured.has(library)) measured.set(library, [])
     measured.get(library).push(answer)
   }
-  const rounds = run.rounds ?? (options.quick ? 1 : run.together === undefined ? 5 : 2)
+  const rounds = run.rounds ?? (options.quick ? 1 : 5)
   for (let round = 0; round < rounds; round++) {
     if (run.together !== undefined) {
       const answers = answerOf(section, run, [...run.args(), ...run.together])
@@ -131,8 +131,9 @@ Written by \`npm run bench\`. ${machine}
 How to read it: every figure is the median of several rounds, each in a process of its own, libraries in turn; ± is half
 the distance between the quartiles. "Against the best" compares with the better peer of the same table, and is what
 another machine should come to as well; the figures themselves belong to this one. A stall on a shared machine includes
-what other programs took: \`idle\` in the answer of \`stall.mjs\` shows how much that is. What each row does is in the file
-of its name.
+what other programs took: \`idle\` in the answer of \`stall.mjs\` shows how much that is. CPU time of requests is that of a
+server with a core for itself, on 16 connections that are kept alive and have one request at a time; \`http.mjs\` says
+how differences of a few per cent are told from noise. What each row does is in the file of its name.
 
 ${tables.join('\n\n')}
 `
@@ -147,8 +148,8 @@ function canLoad(name) {
   }
 }
 
-/** `inc` names its row alone; `hot-path` all rows of that file. */
+/** `inc` names its row alone; `express` both rows of that framework; `hot-path` all rows of that file. */
 function isPart(name, wanted) {
   const row = allRows.find((candidate) => candidate.name === name)
-  return name === wanted || row.run.file === `${wanted}.mjs`
+  return name === wanted || row.framework === wanted || row.run.file === `${wanted}.mjs`
 }

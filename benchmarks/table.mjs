@@ -27,7 +27,8 @@ export function lineOf(row, measured) {
   } else {
     goal = `at most ${round(share)} of it`
     if (best !== undefined) standing = `${round(figure / best)} of it`
-    met = best === undefined ? undefined : figure / best <= share
+    // A difference to what it is measured against can be noise, below zero.
+    met = best === undefined ? undefined : figure <= best * share
   }
   return {
     work: row.work,

@@ -1,0 +1,84 @@
+// The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <cycles> <variant>...`, the bare
+// variant first. A machine is never quiet, and what is looked for is one part in a hundred. So servers and load have a
+// core each; the servers take turns of a tenth of a second, forwards and backwards, on connections that stay open, so
+// that what slows the machine slows them all; what a variant adds is the median of its differences to the bare server of
+// the same cycle. `node http.mjs express 40 bare bare` tells what differences come to that are none.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { median } from './statistics.mjs'
+
+const WARM_UP_SECONDS = 3
+const SLICE_SECONDS = 0.1
+const [, , framework, cycles, ...variants] = process.argv
+const wrk = has('wrk', '--version')
+const taskset = has('taskset', '--version')
+
+const servers = await Promise.all(variants.map(start))
+for (const server of servers) await slice(server, WARM_UP_SECONDS)
+for (let cycle = 0; cycle < Number(cycles); cycle++) {
+  for (const server of cycle % 2 === 0 ? servers : servers.toReversed()) {
+    server.microseconds.push(await slice(server, SLICE_SECONDS))
+  }
+}
+for (const { child, load } of servers) {
+  load.kill('SIGKILL')
+  child.kill()
+}
+
+const [bare] = servers
+const results = {}
+for (const { variant, microseconds } of servers) {
+  const added = microseconds.map((time, cycle) => time - bare.microseconds[cycle])
+  results[variant in results ? `${variant} again` : variant] = {
+    microseconds: median(microseconds),
+    addedMicroseconds: median(added),
+    addedPercent: (100 * median(added)) / median(bare.microseconds),
+  }
+}
+console.log(JSON.stringify(results))
+
+async function start(variant) {
+  const child = run(0, [process.execPath, script('http-server.mjs'), framework, variant], ['ipc'])
+  const [{ port }] = await once(child, 'message')
+  const url = `http://127.0.0.1:${port}`
+  const load = run(
+    1,
+    wrk
+      ? ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
+      : [process.execPath, script('autocannon.mjs'), url],
+  )
+  load.kill('SIGSTOP')
+  return { variant, child, load, microseconds: [] }
+}
+
+/** CPU time a request while a server has the load for itself. */
+async function slice({ child, load }, seconds) {
+  const before = await usage(child)
+  load.kill('SIGCONT')
+  await sleep(1000 * seconds)
+  load.kill('SIGSTOP')
+  const after = await usage(child)
+  return (after.microseconds - before.microseconds) / (after.answered - before.answered)
+}
+
+async function usage(child) {
+  child.send('usage')
+  const [answer] = await once(child, 'message')
+  return answer
+}
+
+function run(core, command, channels = []) {
+  const [program, ...options] = taskset ? ['taskset', '-c', String(core), ...command] : command
+  const env = { ...process.env, NODE_ENV: 'production' }
+  return spawn(program, options, { stdio: ['ignore', 'ignore', 'inherit', ...channels], env })
+}
+
+function script(name) {
+  return fileURLToPath(new URL(name, import.meta.url))
+}
+
+function has(program, option) {
+  return spawnSync(program, [option], { stdio: 'ignore' }).error === undefined
+}
