@@ -33,7 +33,7 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
     if (isScrape && !recordScrapes) return serveMetrics(request, response)
     try {
       if (!hasIgnore || !metrics.ignores(request.baseUrl + request.path, request)) {
-        const trail = RequestTrail.follow(request)
+        const trail = RequestTrail.follow(request, response)
         // This middleware only passes requests on, those for the page aside.
         trail.keep(request, isScrape ? path : undefined)
         if (collectsParams) trail.collectParams(request)
@@ -47,7 +47,7 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
   }
 }
 
-/** `request.path` costs a parser: it is for targets that are whole URLs. */
+/** `request.path` costs a parser: it is for targets that are whole URLs. For `Reflect` see `Exchange`. */
 function isAt(path: string, request: Request): boolean {
-  return isTargetAt(path, request.url) ?? request.path === path
+  return isTargetAt(path, Reflect.get(request, 'url') as string) ?? request.path === path
 }

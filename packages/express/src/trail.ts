@@ -1,4 +1,4 @@
-import type { FrameworkView } from '@narthex/core/http'
+import { Exchange, type FrameworkView } from '@narthex/core/http'
 import type { Request, Response } from 'express'
 import type { Layer, Router } from './layer.ts'
 import { LayerTemplate, type TemplateFinder, templateOf } from './route.ts'
@@ -6,10 +6,8 @@ import { LayerTemplate, type TemplateFinder, templateOf } from './route.ts'
 /** Shared by all copies of this package, as the prototypes are that they track: the first one tracks for all. */
 const KEY = Symbol.for('@narthex/express/trails/v1')
 
-/** Trails are found by their request, for the reasons that `Exchange` in @narthex/core/http gives. */
+/** A trail is the view of its request's exchange, once somebody follows the request, and found there. */
 interface Shared {
-  /** Of requests that are followed, and therefore taken out at their end. */
-  readonly followed: Map<Request, RequestTrail>
   /** The request that has entered an application last. Its trail is stored nowhere until somebody follows the request. */
   latest: Request | undefined
   latestTrail: RequestTrail | undefined
@@ -22,7 +20,6 @@ interface Shared {
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
-  followed: new Map(),
   latest: undefined,
   latestTrail: undefined,
   others: new WeakMap(),
@@ -31,10 +28,13 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   tracked: new WeakSet(),
 })
 
-function trailOf(request: Request): RequestTrail | undefined {
+function trailOf(request: Request, response: Response): RequestTrail | undefined {
   if (request === shared.latest) return shared.latestTrail
-  const trail = shared.followed.get(request)
-  return trail === undefined && shared.hasOthers ? shared.others.get(request) : trail
+  let exchange = Exchange.first(response, request) ?? undefined
+  for (; exchange !== undefined; exchange = exchange.next) {
+    if (exchange.view !== undefined && IS_TRAIL in exchange.view) return exchange.view as unknown as RequestTrail
+  }
+  return shared.hasOthers ? shared.others.get(request) : undefined
 }
 
 function startTrail(request: Request): RequestTrail {
@@ -49,6 +49,9 @@ function startTrail(request: Request): RequestTrail {
 }
 
 type Next = (error?: unknown) => void
+
+/** Marks the trails of every copy of this package. */
+const IS_TRAIL = Symbol.for('@narthex/express/trail/v1')
 
 /**
  * Where a request is on its way: in which router, and which layer has it. Routers and layers take notes here, and the
@@ -80,11 +83,14 @@ export class RequestTrail implements FrameworkView<Request> {
   baseParams: Record<string, unknown> | undefined = undefined
 
   /** The trail of a request that is in a router, and will be followed to its end. */
-  static follow(request: Request): RequestTrail {
-    const trail = trailOf(request) ?? startLate(request)
+  static follow(request: Request, response: Response): RequestTrail {
+    const trail = trailOf(request, response) ?? startLate(request)
     trail.isFollowed = true
-    shared.followed.set(request, trail)
     return trail
+  }
+
+  get [IS_TRAIL](): true {
+    return true
   }
 
   route(request: Request, response: { readonly statusCode: number }): string | undefined {
@@ -102,7 +108,6 @@ export class RequestTrail implements FrameworkView<Request> {
   }
 
   settled(request: Request): void {
-    shared.followed.delete(request)
     if (request !== shared.latest) return
     shared.latest = undefined
     shared.latestTrail = undefined
@@ -208,7 +213,7 @@ function ownerOf(name: string, object: unknown): Record<string, unknown> | undef
 function trackedHandle(original: HandleRouter): HandleRouter {
   return function handle(request, response, out) {
     if (typeof out !== 'function') return original.call(this, request, response, out)
-    const trail = trailOf(request) ?? startTrail(request)
+    const trail = trailOf(request, response) ?? startTrail(request)
     const leave = trail.layer === undefined ? leaveFirst(trail, request, out) : leaveInner(trail, request, out)
     trail.router = this
     if (!trail.hasHooks) for (const _ in this.params) trail.hasHooks = true
@@ -251,7 +256,7 @@ function note(trail: RequestTrail, request: Request, error: unknown): void {
 
 function trackedHandleRequest(original: HandleRequest): HandleRequest {
   return function handleRequest(request, response, next) {
-    const trail = trailOf(request)
+    const trail = trailOf(request, response)
     if (trail !== undefined && !trail.isAnswered) {
       try {
         trail.give(this, request)
@@ -266,7 +271,7 @@ function trackedHandleRequest(original: HandleRequest): HandleRequest {
 function trackedHandleError(original: HandleError): HandleError {
   return function handleError(error, request, response, next) {
     if (isUndecodable(error)) {
-      const trail = trailOf(request)
+      const trail = trailOf(request, response)
       if (trail !== undefined && !trail.isAnswered) trail.keep(request)
     }
     return original.call(this, error, request, response, next)

@@ -133,7 +133,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   function onServerRequest(raw: RawRequest, response: RawResponse): void {
     try {
       const target = raw.url as string
-      if (!recordScrapes && pageUrl !== undefined && pathOf(target) === pageUrl) return
+      if (!recordScrapes && pageUrl !== undefined && target.startsWith(pageUrl) && pathOf(target) === pageUrl) return
       if (hasIgnore && typeof options.ignore !== 'function' && metrics.ignores(pathOf(target), raw as never)) return
       metrics.follow(undefined, raw as never, raw, response)
     } catch {

@@ -103,7 +103,6 @@ export function instrumentServer(
   function follow(request: IncomingMessage, response: ServerResponse): void {
     if (isLeftOut(request)) return
     metrics.follow(undefined, request, request, response)
-    keepFindable(request, response, registry)
   }
 
   /** Its response stands in for what is written to the socket; `Exchange` notices when that closes. */
@@ -185,19 +184,6 @@ function hasRequest(socket: Socket): boolean {
 function unreadRequest(socket: Socket): IncomingMessage {
   const { encrypted } = socket as Socket & { encrypted?: boolean }
   return new IncomingMessage(Object.assign(new Socket(), { encrypted }))
-}
-
-const EXCHANGES = Symbol.for('@narthex/core/http/exchanges/v1')
-
-/**
- * A framework may give the response another prototype, as Express does, and `Exchange` then looks for it in a map.
- */
-function keepFindable(request: IncomingMessage, response: ServerResponse, registry: Registry): void {
-  if (request.httpVersionMajor !== 1) return
-  const exchange = Exchange.of(response, registry)
-  if (exchange === undefined || exchange.isSettled) return
-  const shared = (globalThis as { [EXCHANGES]?: { open: Map<ServerResponse, unknown> } })[EXCHANGES]
-  if (shared?.open.has(response) === false) shared.open.set(response, exchange)
 }
 
 function once(count: (status?: number) => void): (status: number | undefined) => void {

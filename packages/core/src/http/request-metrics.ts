@@ -18,8 +18,8 @@ import {
   methodsOf,
   namesFrom,
   OTEL_NAMES,
-  PROMETHEUS_NAMES,
 } from './request-labels.ts'
+import { type RequestSeries, RequestSeriesTable } from './request-series.ts'
 import { exemplarOf } from './traceparent.ts'
 
 /** Paths that a pattern stands for: a string is the whole path, with `*` for any rest at its end. */
@@ -130,6 +130,13 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   readonly #requestSize: Histogram<string> | undefined
   readonly #responseSize: Histogram<string> | undefined
   readonly #timeToHeaders: Histogram<string> | undefined
+  /** Whether labels depend on method, route and status alone. */
+  readonly #isPlain: boolean
+  readonly #recordsMore: boolean
+  readonly #series = new RequestSeriesTable()
+  readonly #inFlightSeries = new Map<string, GaugeChild>()
+  /** Of the metrics that those are of, as they were found. */
+  #removals = 0
   #streamsInFlight: Gauge<string> | undefined
   #streamDuration: Histogram<string> | undefined
 
@@ -171,6 +178,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     }
     if (options.timeToHeaders === true)
       this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
+    this.#recordsMore = options.sizes === true || options.timeToHeaders === true
+    this.#isPlain = names !== OTEL_NAMES && labelNames.length === names.labels.length
   }
 
   /**
@@ -208,7 +217,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     raw: IncomingMessage,
     response: ServerResponse,
   ): void {
-    const followed = Exchange.of(response, this.registry) as Exchange<Request> | undefined
+    const first = Exchange.first(response, raw)
+    const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) {
         followed.view = view
@@ -216,8 +226,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       }
       return
     }
-    const method = knownMethod(raw.method, this.#methods)
-    const exchange = new Exchange(this.registry, this, view, request, raw, response, method)
+    const method = knownMethod(Reflect.get(raw, 'method') as string | undefined, this.#methods)
+    const exchange = new Exchange(this.registry, this, view, request, raw, response, method, first)
     if (exchange.isSettled) return
     exchange.inFlight = this.#inFlightOf(exchange)
     exchange.inFlight?.inc()
@@ -252,12 +262,20 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const seconds = monotonicSeconds() - exchange.start
     if (exchange.isStream) this.#streams()[0].labels(exchange.method).dec()
     if (exchange.view?.skips?.(exchange.request) === true) return
-    const labels = this.#labelsOf(exchange, response, isComplete)
+    const status = isComplete ? exchange.status || response.statusCode : 499
+    const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
+    const labels = this.#isPlain ? undefined : this.#labelsOf(exchange, response, route, status, isComplete)
     const exemplar = this.#exemplarOf(exchange)
-    this.#requests?.labels(...labels).inc(undefined, exemplar)
+    const { requests, duration } =
+      labels === undefined ? this.#plainSeries(exchange.method, route, status) : this.#seriesOf(labels)
+    requests?.inc(undefined, exemplar)
     // The length of a stream is no latency: what its client waited for was the headers.
-    const latency = exchange.isStream ? exchange.headersAt - exchange.start : seconds
-    this.#duration.labels(...labels).observe(latency, exemplar)
+    duration.observe(exchange.isStream ? exchange.headersAt - exchange.start : seconds, exemplar)
+    if (!exchange.isStream && !this.#recordsMore) return
+    this.#recordMore(exchange, labels ?? this.#plainLabels(exchange.method, route, status), seconds)
+  }
+
+  #recordMore(exchange: Exchange<Request>, labels: readonly LabelValue[], seconds: number): void {
     if (exchange.isStream)
       this.#streams()[1]
         .labels(...labels)
@@ -267,16 +285,43 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     this.#responseSize?.labels(...labels).observe(exchange.responseBytes)
   }
 
-  #labelsOf(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): LabelValue[] {
-    const status = isComplete ? exchange.status || response.statusCode : 499
+  /** Found before, unless a metric has lost series since: what was removed is not counted into. */
+  #plainSeries(method: string, route: string, status: number): RequestSeries {
+    this.#forgetRemoved()
+    const known = this.#series.find(method, route, status)
+    if (known !== undefined) return known
+    const series = this.#seriesOf(this.#plainLabels(method, route, status))
+    this.#series.keep(method, route, status, series)
+    return series
+  }
+
+  #forgetRemoved(): void {
+    const removals = (this.#requests?.removals ?? 0) + (this.#inFlight?.removals ?? 0) + this.#duration.removals
+    if (removals === this.#removals) return
+    this.#removals = removals
+    this.#series.clear()
+    this.#inFlightSeries.clear()
+  }
+
+  #seriesOf(labels: readonly LabelValue[]): RequestSeries {
+    return { requests: this.#requests?.labels(...labels), duration: this.#duration.labels(...labels) }
+  }
+
+  #plainLabels(method: string, route: string, status: number): LabelValue[] {
     const code = this.#options.groupStatusCodes === true ? `${Math.floor(status / 100)}xx` : String(status)
-    const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
-    const labels: LabelValue[] = [exchange.method, route, code]
-    if (this.#names !== PROMETHEUS_NAMES) {
-      if (this.#names.spell !== undefined) labels[1] = this.#names.spell(route)
-      else if (this.#names === OTEL_NAMES) {
-        labels.push(schemeOf(exchange.raw), !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '')
-      }
+    return [method, this.#names.spell?.(route) ?? route, code]
+  }
+
+  #labelsOf(
+    exchange: Exchange<Request>,
+    response: ServerResponse,
+    route: string,
+    status: number,
+    isComplete: boolean,
+  ): LabelValue[] {
+    const labels = this.#plainLabels(exchange.method, route, status)
+    if (this.#names === OTEL_NAMES) {
+      labels.push(schemeOf(exchange.raw), !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '')
     }
     if (this.#promoted.length > 0) this.#pushParams(labels, exchange)
     for (const name of this.#extraLabels) labels.push(this.#extraLabel(name, exchange.request, response))
@@ -329,9 +374,13 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   }
 
   #inFlightOf(exchange: Exchange<Request>): GaugeChild | undefined {
-    return this.#names === OTEL_NAMES
-      ? this.#inFlight?.labels(exchange.method, schemeOf(exchange.raw))
-      : this.#inFlight?.labels(exchange.method)
+    const { method } = exchange
+    if (this.#names === OTEL_NAMES) return this.#inFlight?.labels(method, schemeOf(exchange.raw))
+    if (this.#inFlight === undefined) return undefined
+    this.#forgetRemoved()
+    let series = this.#inFlightSeries.get(method)
+    if (series === undefined) this.#inFlightSeries.set(method, (series = this.#inFlight.labels(method)))
+    return series
   }
 
   /** Made with the first stream: a service without streams has no empty families on its page. */

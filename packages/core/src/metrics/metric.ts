@@ -217,6 +217,11 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     for (const child of this.children) child.zero()
   }
 
+  /** @internal */
+  get removals(): number {
+    return this.children.removals
+  }
+
   /** What a scrape gets: runs the `collect` option, then gives a view of all series. */
   collect(): Collection {
     const pending = this.#collect?.(this)

@@ -65,6 +65,29 @@ it('tells of headers once, and the first of two owners before or after the other
   expect(told.sort()).toEqual(['a headers text/x', 'a settled', 'b headers text/x', 'b settled'])
 })
 
+it('tells an owner who comes when the client has left of that at once, be it the first or not', async () => {
+  const told: [name: string, isComplete: boolean][] = []
+  const listenerOf = (name: string): ExchangeListener<IncomingMessage> => ({
+    headersSent: () => {},
+    settled: (_exchange, _response, isComplete) => void told.push([name, isComplete]),
+  })
+  for (const early of [['early'], []]) {
+    told.length = 0
+    const server = createServer((request, response) => {
+      const follow = (name: string): unknown =>
+        new Exchange({}, listenerOf(name), undefined, request, request, response, 'GET')
+      for (const name of early) follow(name)
+      response.on('close', () => setImmediate(() => ['late', 'later'].forEach(follow)))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const request = httpRequest({ port: (server.address() as AddressInfo).port }).on('error', () => {})
+    request.end()
+    setTimeout(() => request.destroy(), 50)
+    await expect.poll(() => told).toEqual([...early, 'late', 'later'].map((name) => [name, false]))
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
 function get(port: number, agent?: Agent): Promise<void> {
   return new Promise((resolve, reject) => {
     httpRequest({ port, agent }, (response) => response.resume().on('close', resolve))

@@ -162,6 +162,44 @@ describe('HttpMetrics', () => {
     await app.close()
   })
 
+  it('begins a new series with the next request where one was removed', async () => {
+    const registry = new Registry()
+    const app = await start(registry, createServer(listenerOf(new HttpMetrics({ registry }))))
+    const get = async (path: string): Promise<void> => {
+      await fetch(`http://127.0.0.1:${app.port}${path}`)
+      await settled(registry)
+    }
+    for (const path of ['/plain', '/plain', '/users/1', '/users/2']) await get(path)
+    registry.get('http_requests_total')?.remove('GET', '/plain', '200')
+    registry.get('http_request_duration_seconds')?.removeMatching({ route: '/plain' })
+    registry.get('http_requests_in_flight')?.removeMatching({ method: 'GET' })
+    for (const path of ['/plain', '/users/3']) await get(path)
+    expect([...(await countsOf(registry))].sort()).toEqual([
+      ['GET /plain 200', 1],
+      ['GET /users/:id 200', 3],
+    ])
+    expect(await registry.metrics()).toContain('http_requests_in_flight{method="GET"} 0')
+    registry.get('http_requests_total')?.reset()
+    await get('/plain')
+    expect(await registry.metrics()).toContain('http_requests_total{method="GET",route="/plain",code="200"} 1')
+    await app.close()
+  })
+
+  it('goes on counting requests beyond `maxSeries` as lost, and those that have a series in it', async () => {
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry, maxSeries: 1, route: ({ url }) => url })
+    const app = await start(registry, createServer(listenerOf(metrics)))
+    for (const path of ['/plain', '/a', '/a', '/b', '/plain']) {
+      await fetch(`http://127.0.0.1:${app.port}${path}`)
+      await settled(registry)
+    }
+    const page = await registry.metrics()
+    expect(page).toContain('http_requests_total{method="GET",route="/plain",code="200"} 2')
+    expect(page).toContain('http_requests_total{method="__overflow__",route="__overflow__",code="__overflow__"} 3')
+    expect(page).toContain('narthex_series_overflow_total{metric="http_requests"} 3')
+    await app.close()
+  })
+
   it('records a request whose hooks all throw, and counts them', async () => {
     const registry = new Registry()
     const fails = (): never => {
