@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { median } from './statistics.mjs'
 
-const WARM_UP_SECONDS = 3
+const WARM_UP_SECONDS = 2
 const SLICE_SECONDS = 0.1
 const [, , framework, cycles, ...variants] = process.argv
 const wrk = has('wrk', '--version')

@@ -160,7 +160,8 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
     const response = reply.raw as RawResponse
     if (isRoot) {
       // Upgrades are handed to the router by who keeps their sockets, for as long as those live: no request ends there.
-      if (raw.headers.upgrade !== undefined && Exchange.of(response, registry) === undefined) return
+      // `headers` would be made for this alone.
+      if ((raw as { upgrade?: boolean }).upgrade === true && Exchange.of(response, registry) === undefined) return
       const server = (raw.socket as { server?: RawServer } | null)?.server
       if (server !== undefined && server !== fastify.server) findServer(server)
     }

@@ -137,6 +137,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   readonly #inFlightSeries = new Map<string, GaugeChild>()
   /** Of the metrics that those are of, as they were found. */
   #removals = 0
+  /** The last content type that is no stream's: most are the same. */
+  #plainType = ''
   #streamsInFlight: Gauge<string> | undefined
   #streamDuration: Histogram<string> | undefined
 
@@ -237,13 +239,14 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   /** @internal */
   headersSent(exchange: Exchange<Request>, contentType: string): void {
     exchange.view?.headersSent?.(exchange.request)
-    if (contentType !== '' && STREAM_TYPES.test(contentType)) {
+    if (contentType !== this.#plainType && STREAM_TYPES.test(contentType)) {
       exchange.isStream = true
       exchange.headersAt = monotonicSeconds()
       this.#streams()[0].labels(exchange.method).inc()
-    } else if (this.#timeToHeaders !== undefined) {
-      exchange.headersAt = monotonicSeconds()
+      return
     }
+    this.#plainType = contentType
+    if (this.#timeToHeaders !== undefined) exchange.headersAt = monotonicSeconds()
   }
 
   /** @internal */
