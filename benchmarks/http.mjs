@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { median } from './statistics.mjs'
 
-const WARM_UP_SECONDS = 2
+// With two seconds the same program differed by a fifth from one process to the next.
+const WARM_UP_SECONDS = 6
 const SLICE_SECONDS = 0.1
 const [, , framework, cycles, ...variants] = process.argv
 const wrk = has('wrk', '--version')

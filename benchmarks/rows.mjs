@@ -52,9 +52,9 @@ export function rowsFor({ quick }) {
       run: {
         file: 'http.mjs',
         together: ['bare', 'narthex', ...peers],
-        args: () => [framework, quick ? '10' : '25'],
+        args: () => [framework, quick ? '10' : '30'],
         // Two processes of the same program differ by more than two slices of one.
-        rounds: quick ? 1 : 7,
+        rounds: quick ? 1 : 5,
       },
       peers,
       needs: `@narthex/${framework.split('-')[0]}`,

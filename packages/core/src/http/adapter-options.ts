@@ -1,5 +1,5 @@
 import { MetricError, refuseUnknownOptions } from '../errors.ts'
-import { HTTP_METRICS_OPTIONS, type HttpMetricsOptions } from './request-metrics.ts'
+import { HTTP_METRICS_OPTIONS, type HttpMetricsOptions } from './http-metrics-options.ts'
 import { SCRAPE_OPTIONS, type ScrapeOptions } from './scrape.ts'
 
 /** What the adapters of all frameworks take. `Request` is the framework's own. */

@@ -15,7 +15,8 @@ export {
   type HttpNaming,
   promsterNaming,
 } from './request-labels.ts'
-export { HTTP_METRICS_OPTIONS, HttpMetrics, type HttpMetricsOptions, type PathPattern } from './request-metrics.ts'
+export { HTTP_METRICS_OPTIONS, type HttpMetricsOptions, type PathPattern } from './http-metrics-options.ts'
+export { HttpMetrics } from './request-metrics.ts'
 export {
   type ClientMetricsOptions,
   type InstrumentedClients,

@@ -8,7 +8,8 @@ import { MetricError } from '../errors.ts'
 import type { Registry } from '../registry.ts'
 import { Exchange } from './exchange.ts'
 import { onFirstAnswer } from './first-answer.ts'
-import { HttpMetrics, type HttpMetricsOptions } from './request-metrics.ts'
+import type { HttpMetricsOptions } from './http-metrics-options.ts'
+import { HttpMetrics } from './request-metrics.ts'
 
 /** Whose requests can be counted without a framework. */
 export type InstrumentableServer = Server | HttpsServer | Http2Server | Http2SecureServer
