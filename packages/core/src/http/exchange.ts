@@ -32,8 +32,8 @@ const KEY = Symbol.for('@narthex/core/http/exchanges/v1')
 
 /**
  * What all exchanges share. They are found by their response at its connection, where a few are open at a time at most:
- * a property of the response would cost as much as all else here, and twenty times that with Express, which gives every
- * request and response another prototype and with it a hidden class of its own. What is read from those by name is looked
+ * a property of the response costs 0.06 µs, and 1.6 µs with Express, which gives every request and response another
+ * prototype and with it a hidden class of its own. What is read from those by name is looked
  * up anew each time (0.15 µs), so that `Reflect.get`, which goes without the engine's caches, is quicker (0.03 µs). A Map
  * by response would cost the collector 3 µs a request: it keeps what was in the tables that the Map has outgrown, once
  * one of them is old. (`express` and `fastify` in benchmarks.)

@@ -12,8 +12,7 @@ const MOST = 10_000
 
 /**
  * The series that were found before, by what tells requests apart where labels do not depend on more: three look-ups of
- * values as they come, in place of an array of labels and a walk through each metric (a third of what Fastify's requests
- * cost; `fastify` in benchmarks).
+ * values as they come, in place of an array of labels and a walk through each metric.
  */
 export class RequestSeriesTable {
   readonly #methods = new Map<string, Map<string, Map<number, RequestSeries>>>()
