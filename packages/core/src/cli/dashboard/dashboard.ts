@@ -83,7 +83,8 @@ const ANCHORS = ['nodejs_version_info', 'http_requests_total', 'http_server_requ
 
 /** The name of a metric by which the jobs and instances of this page are found. */
 function anchorOf(families: readonly MetricFamily[]): string {
-  const names = new Set(families.flatMap((family) => [...samplesOf(family)].map(({ name }) => name)))
+  const names = new Set<string>()
+  for (const family of families) for (const { name } of samplesOf(family)) names.add(name)
   const first = [...names].find(isLegacyMetricName)
   return ANCHORS.find((name) => names.has(name)) ?? [...names].find((name) => name.endsWith('_up')) ?? first ?? 'up'
 }

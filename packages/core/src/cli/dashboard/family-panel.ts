@@ -1,5 +1,5 @@
 import { Seconds } from '@grafana/grafana-foundation-sdk/units'
-import type { MetricFamily, StateSetSeries, ValueSeries } from '../../family.ts'
+import { counterSampleName, type MetricFamily, type StateSetSeries, type ValueSeries } from '../../family.ts'
 import { groupingOf, groupsOf, labelNamesOf, legendOf, MOST_LINES } from './family-labels.ts'
 import { graph, type Panel, type Query, type State, stateTimeline, table } from './panel.ts'
 import { counterRate, type HistogramFamily, matcher, maxBy, quantile, rate, selector, sumBy } from './query.ts'
@@ -40,13 +40,25 @@ export function familyPanel(family: MetricFamily): Panel {
 
 /** The first sentence of the help text, or the name where that is shorter to read. */
 export function titleOf({ name, help }: MetricFamily): string {
-  const sentence = help.split(/\.(?:\s|$)/, 1)[0]?.trim() ?? ''
+  const sentence =
+    help
+      .split(/\.(?:\s|$)/, 1)[0]
+      ?.replaceAll(/\s+/g, ' ')
+      .trim() ?? ''
   return sentence === '' || sentence.length > LONGEST_TITLE ? name : sentence
 }
 
 /** What the panel's question mark shows. */
 export function descriptionOf(...families: readonly MetricFamily[]): string {
-  return families.map(({ name, help, type }) => `${help === '' ? '' : `${help}\n\n`}\`${name}\`, ${type}`).join('\n\n')
+  return families
+    .map((family) => `${family.help === '' ? '' : `${family.help}\n\n`}\`${shownNameOf(family)}\`, ${family.type}`)
+    .join('\n\n')
+}
+
+/** What one would look for: the name with the suffix that all samples have. */
+function shownNameOf(family: MetricFamily): string {
+  if (family.type === 'counter') return counterSampleName(family)
+  return family.type === 'info' ? `${family.name}_info` : family.name
 }
 
 /** A gauge of 0 and 1: red and green over time. */

@@ -1,12 +1,10 @@
 import { type Builder, type Dataquery } from '@grafana/grafana-foundation-sdk/cog'
 import {
-  StackingMode,
-  TooltipDisplayMode,
   LegendDisplayMode,
   LegendPlacement,
-} from '@grafana/grafana-foundation-sdk/common'
-import {
   StackingConfigBuilder,
+  StackingMode,
+  TooltipDisplayMode,
   VizLegendOptionsBuilder,
   VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common'
@@ -47,7 +45,7 @@ export interface GraphOptions extends PanelOptions {
   readonly fromZero?: boolean
 }
 
-/** What an adapter of the dashboard adds: places and numbers. */
+/** Of any kind; the dashboard gives it its number and place. */
 export type Panel = TimeSeriesBuilder | StateTimelineBuilder | TableBuilder
 
 /** Lines over time. */
@@ -81,9 +79,10 @@ export interface State {
 
 /** The labels of the series that there are now. */
 export function table({ title, description, queries }: PanelOptions): Panel {
-  const panel = new TableBuilder()
-    .title(title)
-    .withTransformation({ id: 'organize', options: { excludeByName: { Time: true, Value: true, __name__: true } } })
+  const panel = new TableBuilder().title(title).withTransformation({
+    id: 'organize',
+    options: { excludeByName: { Time: true, Value: true, 'Value #A': true, __name__: true } },
+  })
   return placed(
     panel,
     description,
