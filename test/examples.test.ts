@@ -51,3 +51,13 @@ it('bridge exposes another page again, with a label more, and outlives its loss'
   const without = await runExample('bridge', { PORT: '0', ONCE: '1' }, [server.url, 'lisbon'])
   expect(without).toContain(`narthex_collector_errors_total{collector="${server.url}"} 1`)
 })
+
+it('cluster counts the requests of all workers, those of one that was killed too', async () => {
+  const output = await runExample('cluster', { PORT: '0', WORKERS: '3', ROUNDS: '9' })
+  expect(output).toMatch(/^3 workers: http:\/\/localhost:\d+\/orders\/7/)
+  const samples = samplesIn(output)
+  expect(samples.get('http_requests_total200,GET,/orders/:id')).toBe(9)
+  // The primary is one of them.
+  expect(samples.get('narthex_processeslive')).toBe(3)
+  expect((samples.get('narthex_processesdead') ?? 0) + (samples.get('narthex_processesarchived') ?? 0)).toBe(1)
+})
