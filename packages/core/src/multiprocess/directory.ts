@@ -1,10 +1,11 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import cluster from 'node:cluster'
 import { createHash } from 'node:crypto'
 import { isMainThread } from 'node:worker_threads'
-import { isProcessAlive, lifeOf, participantOf, startOf, worldNow } from './participant.ts'
+import { isProcessAlive, lifeOf, type Participant, participantOf, processOf, startOf, worldNow } from './participant.ts'
+import { Snapshot } from './snapshot.ts'
 
 /** Names the directory that the processes of a program share; children inherit it. */
 export const DIRECTORY_VARIABLE = 'NARTHEX_MULTIPROCESS_DIR'
@@ -67,12 +68,10 @@ export function prepareDirectory(directory: string): void {
 export function sweepDirectories(except: string): void {
   const folder = path.dirname(except)
   const world = worldNow()
-  const start = `${PREFIX}-${userId()}-${world}-`
   for (const name of namesIn(folder)) {
-    if (!name.startsWith(start) || path.join(folder, name) === except) continue
-    const [pid, started] = name.slice(start.length).split('-').map(Number)
-    if (pid === undefined || started === undefined || isProcessAlive({ world, pid, started })) continue
     const directory = path.join(folder, name)
+    const root = rootOf(directory)
+    if (root === undefined || directory === except || isProcessAlive(root)) continue
     if (!hasLive(directory, world)) removeDirectory(directory)
   }
 }
@@ -87,19 +86,40 @@ export function removeDirectory(directory: string): void {
   }
 }
 
-/** Whether a thread that writes there still runs, `except` one. */
-export function hasLive(directory: string, world: string, except?: string): boolean {
+/** Whether a thread that may write there again still runs, in a process other than `self`. */
+export function hasLive(directory: string, world: string, self?: Participant): boolean {
   return namesIn(directory).some((file) => {
     const participant = participantOf(file)
-    return participant !== undefined && participant.name !== except && lifeOf(participant, world) !== 'dead'
+    if (participant === undefined || lifeOf(participant, world) === 'dead') return false
+    if (self !== undefined && processOf(participant) === processOf(self)) return false
+    return !isFinal(path.join(directory, file))
   })
 }
 
-/** Whether this process is the one that an automatic directory is named after: it is the last to need it. */
-export function isRootOf(directory: string): boolean {
+/** Of processes that end at the same time each sees the others run: their last words tell. */
+function isFinal(file: string): boolean {
+  try {
+    return new Snapshot(readFileSync(file)).head.isFinal === true
+  } catch {
+    return false
+  }
+}
+
+/** Whether an automatic directory goes with this process, if it is the last: the one it is named after is this, or gone. */
+export function endsWithThis(directory: string): boolean {
   if (!isMainThread) return false
-  const own = `-${worldNow()}-${process.pid}-${startOf(process.pid) ?? 0}`
-  return path.basename(directory).endsWith(own)
+  const root = rootOf(directory)
+  return root !== undefined && (root.pid === process.pid || !isProcessAlive(root))
+}
+
+/** The process that an automatic directory of this user is named after. */
+function rootOf(directory: string): { world: string; pid: number; started: number } | undefined {
+  const world = worldNow()
+  const start = `${PREFIX}-${userId()}-${world}-`
+  const name = path.basename(directory)
+  if (!name.startsWith(start)) return undefined
+  const [pid, started] = name.slice(start.length).split('-').map(Number)
+  return pid === undefined || started === undefined ? undefined : { world, pid, started }
 }
 
 function isOurName(given: string): boolean {

@@ -9,8 +9,8 @@ import { absorbEnded } from './archive.ts'
 import {
   type ChosenDirectory,
   DIRECTORY_VARIABLE,
+  endsWithThis,
   hasLive,
-  isRootOf,
   messageOf,
   removeDirectory,
   sweepDirectories,
@@ -241,7 +241,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     this.#end()
     this.#file.writeLast(() => this.#snapshots.takeLast())
     const { directory } = this
-    if (this.#isAutomatic && isRootOf(directory) && !hasLive(directory, this.#self.world, this.#self.name)) {
+    if (this.#isAutomatic && endsWithThis(directory) && !hasLive(directory, this.#self.world, this.#self)) {
       removeDirectory(directory)
     }
   }
