@@ -41,6 +41,17 @@ export function isMultiprocess(view: PageView | undefined): view is Multiprocess
 /** Directories of this thread: two registries in one would be taken for two processes. */
 const inUse = new Set<string>()
 
+/** How many registries of this thread have had a directory one after the other, and the number of each: what was counted stays. */
+const registries = new Map<string, { count: number; readonly numbers: WeakMap<Registry, number> }>()
+
+function numberOf(registry: Registry, directory: string): number {
+  let known = registries.get(directory)
+  if (known === undefined) registries.set(directory, (known = { count: 0, numbers: new WeakMap() }))
+  let number = known.numbers.get(registry)
+  if (number === undefined) known.numbers.set(registry, (number = known.count++))
+  return number
+}
+
 /** All processes of a program as one: whatever takes a registry to read from takes it, too. */
 export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
   /** @internal */
@@ -71,7 +82,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     this.directory = directory
     this.#registry = registry
     this.#isAutomatic = isAutomatic
-    this.#self = currentParticipant()
+    this.#self = currentParticipant(numberOf(registry, directory))
     this.#file = new OwnFile(directory, `${this.#self.name}${SNAPSHOT_SUFFIX}`, (loss, why) => this.#count(loss, why))
     this.#snapshots = new OwnSnapshots(registry, interval)
     inUse.add(directory)

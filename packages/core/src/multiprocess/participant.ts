@@ -15,6 +15,8 @@ export interface Participant {
   /** The operating system's number of the thread, and when it began; 0 where it is not told. */
   readonly task: number
   readonly taskStarted: number
+  /** Counts the registries that a thread has had in a directory one after the other. */
+  readonly registry: number
 }
 
 /** `foreign`: of another machine, boot or container, whose process ids mean nothing here. */
@@ -26,14 +28,14 @@ export const SNAPSHOT_SUFFIX = '.snapshot'
 /** Where nothing is known of the world: process ids are all there is. */
 const UNKNOWN_WORLD = '0'
 
-/** This thread. `/proc/thread-self` is read by the thread itself, as that is what it names. */
-export function currentParticipant(): Participant {
+/** This thread, with the registry of that number. `/proc/thread-self` is read by the thread itself, as that is what it names. */
+export function currentParticipant(registry: number = 0): Participant {
   const { pid } = process
   const own = statOf(`/proc/${pid}/stat`)
   const world = worldNow()
   if (own === undefined || world === UNKNOWN_WORLD) {
     const started = Math.round(Date.now() / 1000 - process.uptime())
-    return named({ world: UNKNOWN_WORLD, pid, started, threadId, task: 0, taskStarted: 0 })
+    return named({ world: UNKNOWN_WORLD, pid, started, threadId, task: 0, taskStarted: 0, registry })
   }
   let task = 0
   let taskStarted = 0
@@ -47,12 +49,12 @@ export function currentParticipant(): Participant {
   } catch {
     // Kernels before 3.17 have no thread-self: the process stands for the thread.
   }
-  return named({ world, pid, started: own.started, threadId, task, taskStarted })
+  return named({ world, pid, started: own.started, threadId, task, taskStarted, registry })
 }
 
 function named(participant: Omit<Participant, 'name'>): Participant {
-  const { world, pid, started, threadId, task, taskStarted } = participant
-  return { ...participant, name: [world, pid, started, threadId, task, taskStarted].join('.') }
+  const { world, pid, started, threadId, task, taskStarted, registry } = participant
+  return { ...participant, name: [world, pid, started, threadId, task, taskStarted, registry].join('.') }
 }
 
 /** The participant that a file is named after; `undefined` for any other file. */
@@ -60,9 +62,9 @@ export function participantOf(file: string): Participant | undefined {
   if (!file.endsWith(SNAPSHOT_SUFFIX)) return undefined
   const name = file.slice(0, -SNAPSHOT_SUFFIX.length)
   const [world, ...numbers] = name.split('.')
-  const [pid, started, threadId, task, taskStarted] = numbers.map(Number)
-  if (world === undefined || numbers.length !== 5 || !numbers.every((number) => /^\d+$/.test(number))) return undefined
-  return named({ world, pid, started, threadId, task, taskStarted } as Omit<Participant, 'name'>)
+  const [pid, started, threadId, task, taskStarted, registry] = numbers.map(Number)
+  if (world === undefined || numbers.length !== 6 || !numbers.every((number) => /^\d+$/.test(number))) return undefined
+  return named({ world, pid, started, threadId, task, taskStarted, registry } as Omit<Participant, 'name'>)
 }
 
 /** The process of a participant, the same for all of its threads. */

@@ -104,6 +104,22 @@ it('leaves the page to the registry and its last numbers to others when it is st
   expect(lines).not.toHaveProperty('g')
 })
 
+it('goes on with the same registry, and keeps what another one has counted before', async () => {
+  const directory = sharedDirectory()
+  const { registry, shared } = enabled(directory)
+  const counter = registry.counter({ name: 'c', help: '' })
+  counter.inc(5)
+  await shared.stop()
+  const again = enabled(directory, { registry })
+  counter.inc(10)
+  expect(linesOf(await registry.metrics())).toMatchObject({ c_total: 15 })
+  await again.shared.stop()
+  const other = enabled(directory)
+  other.registry.counter({ name: 'c', help: '' }).inc(100)
+  const lines = linesOf(await other.registry.metrics())
+  expect(lines).toMatchObject({ c_total: 115, 'narthex_processes{state="live"}': 1 })
+})
+
 it('stops when it is disposed of', async () => {
   const directory = sharedDirectory()
   const registry = new Registry()

@@ -97,7 +97,7 @@ async function readBy(directory: string): Promise<Record<string, number>> {
   await shared.stop()
   // As if it had never been there: the next reader is this thread again.
   for (const file of readdirSync(directory))
-    if (file.startsWith(currentParticipant().name)) rmSync(join(directory, file))
+    if (file.startsWith(currentParticipant().name.replace(/\d+$/, ''))) rmSync(join(directory, file))
   return lines
 }
 

@@ -40,7 +40,7 @@ const DEAD_PID = 5_000_000
 
 /** The name of the snapshot of a process that has ended. */
 export function deadName(number: number, pid: number = DEAD_PID + number): string {
-  return [worldNow(), pid, 1000 + number, 0, pid, 1000 + number].join('.') + '.snapshot'
+  return [worldNow(), pid, 1000 + number, 0, pid, 1000 + number, 0].join('.') + '.snapshot'
 }
 
 /** Leaves the snapshot of a process that has ended in a directory; gives its path. */
@@ -57,7 +57,7 @@ export function leaveDead(
 export function leaveLive(directory: string, fill: (registry: Registry) => void): Promise<string> {
   const { ppid } = process
   const started = startOf(ppid)
-  return leave(join(directory, `${[worldNow(), ppid, started, 0, ppid, started].join('.')}.snapshot`), fill)
+  return leave(join(directory, `${[worldNow(), ppid, started, 0, ppid, started, 0].join('.')}.snapshot`), fill)
 }
 
 async function leave(file: string, fill: (registry: Registry) => void): Promise<string> {
