@@ -246,6 +246,26 @@ describe('a scrape', () => {
       expect(errorsIn(lines)).toEqual([])
     })
   }, 60_000)
+
+  it('has every number while another has taken in files by half', async () => {
+    const copyFor = await directoriesToAbsorb()
+    const reading = await start('reader', copyFor('read'), NOWHERE, { calls: 'reading' }).ended
+    // The archive is opened first: what is found now may be gone when it is read.
+    const opened = `${reading.calls.indexOf('open') + 1}:after`
+    const { calls } = await start('absorber', copyFor('absorbed'), NOWHERE).ended
+    await forEach(pointsOf(calls), async (point) => {
+      const copy = copyFor(point.replace(':', '-'))
+      const reader = start('reader', copy, `${opened}:SIGSTOP`, { calls: 'reading' })
+      await stopped(reader.child)
+      const absorber = start('absorber', copy, `${point}:SIGSTOP`)
+      await stopped(absorber.child)
+      reader.child.kill('SIGCONT')
+      const lines = linesOf(pageIn((await reader.ended).output))
+      expect(lines).toMatchObject(FOUR)
+      expect(errorsIn(lines)).toEqual([])
+      absorber.child.kill('SIGKILL')
+    })
+  }, 60_000)
 })
 
 function pageIn(output: string): string {
