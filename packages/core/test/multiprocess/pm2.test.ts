@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
 import { Load, Scraper } from './load.ts'
-import { kill, type Place, Service } from './service.ts'
+import { seenAfterRequests } from './same-requests.ts'
+import { kill, Service } from './service.ts'
 import { linesOf, temporaryFolder } from './shared-folder.ts'
 
 const require = createRequire(import.meta.url)
@@ -53,7 +54,7 @@ class Pm2 {
   }
 }
 
-it('instances of an app under PM2 are one target, through a reload, and apart from another app', async () => {
+it('instances of an app under PM2 are one target, through a reload, and apart from another app, which is as a process alone', async () => {
   const service = new Service(temporaryFolder())
   const pm2 = new Pm2(service)
   onTestFinished(() => pm2.end())
@@ -104,12 +105,14 @@ it('instances of an app under PM2 are one target, through a reload, and apart fr
 
   await pm2.start('other', 2)
   const other = (await service.placesOnce(INSTANCES + 2)).filter(({ pid }) => !reloaded.some((one) => one.pid === pid))
-  await service.ask((other[0] as Place).port, '/')
-  // Until each has written its first snapshot.
-  await sleep(1500)
+  const alone = new Service(temporaryFolder())
+  const running = alone.start('alone', 1)
+  onTestFinished(() => running.stop())
+  const [single] = await seenAfterRequests(alone, await alone.placesOnce(1))
+  expect(single?.counted).toMatchObject({ 'requests_total{kind="main"}': 6, 'requests_total{kind="thread"}': 6 })
+  expect(await seenAfterRequests(service, other)).toEqual([single, single])
   for (const { port } of other) {
     const lines = linesOf((await service.ask(port, '/metrics')).body)
-    expect(lines).toMatchObject({ 'requests_total{kind="main"}': 1 })
     expect(lines).toMatchObject({ 'narthex_processes{state="live"}': 2, 'narthex_processes{state="archived"}': 0 })
   }
 }, 90_000)

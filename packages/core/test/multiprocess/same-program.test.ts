@@ -1,53 +1,16 @@
-import { parseText } from '@narthex/core/parse'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Place, Service } from './service.ts'
-import { linesOf, temporaryFolder } from './shared-folder.ts'
+import { type Seen, seenAfterRequests } from './same-requests.ts'
+import { Service } from './service.ts'
+import { temporaryFolder } from './shared-folder.ts'
 
-/** Requests whose numbers are exact in binary, so that no order of adding them makes a difference. */
-const NUMBERS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
 const PROCESSES = 3
 
-interface Seen {
-  /** `type name` of every family. */
-  readonly families: string[]
-  /** The lines that count requests. */
-  readonly counted: Record<string, number>
-}
-
-/** Starts the service, sends the requests to one of its processes after the other, and reads the page of each. */
+/** Starts the service, and sends the requests. */
 async function run(mode: string, processes: number, more: Record<string, string> = {}): Promise<Seen[]> {
   const service = new Service(temporaryFolder())
   const running = service.start(mode, processes, more)
   onTestFinished(() => running.stop())
-  const places = await service.placesOnce(processes)
-  for (const [index, number] of NUMBERS.entries()) {
-    const path = index % 2 === 0 ? '/' : '/thread'
-    const { port } = places[index % places.length] as Place
-    expect(await service.ask(port, `${path}?number=${number}`)).toMatchObject({ status: 200 })
-  }
-  const pages: string[] = []
-  for (let seen = 0, start = performance.now(); performance.now() - start < 10_000;) {
-    pages.length = 0
-    for (const { port } of places) pages.push((await service.ask(port, '/metrics')).body)
-    // The numbers of the others are as old as their last snapshot.
-    seen = Math.min(...pages.map((page) => countedOn(page)['sizes_count'] ?? 0))
-    if (more['ENABLE'] === 'no' || seen === NUMBERS.length) break
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return pages.map((page) => ({
-    families: parseText(page)
-      .map(({ type, name }) => `${type} ${name}`)
-      .sort(),
-    counted: countedOn(page),
-  }))
-}
-
-function countedOn(page: string): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(linesOf(page)).filter(([name]) =>
-      /^(requests|seconds|sizes|waits|open|build|state)(_|\{|$)/.test(name),
-    ),
-  )
+  return seenAfterRequests(service, await service.placesOnce(processes), more['ENABLE'] !== 'no')
 }
 
 let seenAlone: Seen | undefined
