@@ -5,7 +5,7 @@ import { kill, type Place, Service } from './service.ts'
 import { temporaryFolder } from './shared-folder.ts'
 
 const WORKERS = 8
-const QUIET_SECONDS = 3
+const QUIET_SECONDS = 2.5
 const HANGING_SECONDS = 3.5
 const KILLS = 30
 
