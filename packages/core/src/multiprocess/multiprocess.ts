@@ -41,7 +41,7 @@ export function isMultiprocess(view: PageView | undefined): view is Multiprocess
 /** Directories of this thread: two registries in one would be taken for two processes. */
 const inUse = new Set<string>()
 
-/** How many registries of this thread have had a directory one after the other, and the number of each: what was counted stays. */
+/** Registries that this thread has had in a directory one after the other: each has a file, and what it counted stays. */
 const registries = new Map<string, { count: number; readonly numbers: WeakMap<Registry, number> }>()
 
 function numberOf(registry: Registry, directory: string): number {
@@ -70,6 +70,8 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
   #isStopped = false
   /** What was read last. */
   #view: DirectoryView | undefined = undefined
+  /** A page has shown what others cannot read: the next ones do, too, or a counter would go down. */
+  #isAhead = false
   /** The last snapshot, whether or not others can read it. */
   #latest: Uint8Array | undefined = undefined
   #running: Promise<void> | undefined = undefined
@@ -200,7 +202,9 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
    */
   #partsWith(view: DirectoryView | undefined): Part[] {
     const others = view?.parts ?? []
-    const bytes = view === undefined || others.length === 0 ? this.#latest : this.#file.written
+    const isAlone = view === undefined || others.length === 0
+    this.#isAhead = this.#file.isBehind && (isAlone || this.#isAhead)
+    const bytes = isAlone || this.#isAhead ? this.#latest : this.#file.written
     const self = this.#self
     const parts: (Part & { readonly name: string })[] = others.map((part) => ({ ...part, name: part.participant.name }))
     if (bytes !== undefined) {

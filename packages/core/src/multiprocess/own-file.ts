@@ -15,6 +15,7 @@ export class OwnFile {
   readonly #onLoss: (loss: WriteLoss, message: string) => void
   #isReady = false
   #written: Uint8Array | undefined = undefined
+  #isBehind = false
   #isClosed = false
 
   constructor(directory: string, name: string, onLoss: (loss: WriteLoss, message: string) => void) {
@@ -27,6 +28,11 @@ export class OwnFile {
   /** The snapshot that others can read. */
   get written(): Uint8Array | undefined {
     return this.#written
+  }
+
+  /** Whether the last snapshot is not where others can read it. */
+  get isBehind(): boolean {
+    return this.#isBehind
   }
 
   /** Whether the directory can be used; one that could not be is tried again. */
@@ -44,19 +50,7 @@ export class OwnFile {
 
   /** Never rejects: what fails is told, and the snapshot before stands. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (!this.prepare()) return
-    try {
-      await this.#put(bytes)
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') {
-        this.#onLoss('write', messageOf(error))
-        return
-      }
-      // Somebody cleans up where programs run: it is made again, without what had ended before.
-      this.#onLoss('vanished', messageOf(error))
-      this.#isReady = false
-      if (this.prepare()) await this.#put(bytes).catch((again: unknown) => this.#onLoss('write', messageOf(again)))
-    }
+    this.#isBehind = !(await this.#tryToWrite(bytes))
   }
 
   /** Writes at once, and for the last time. */
@@ -69,6 +63,30 @@ export class OwnFile {
     } catch (error) {
       this.#onLoss('write', messageOf(error))
       rmSync(this.#temporary, { force: true })
+    }
+  }
+
+  async #tryToWrite(bytes: Uint8Array): Promise<boolean> {
+    if (!this.prepare()) return false
+    try {
+      await this.#put(bytes)
+      return true
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') {
+        this.#onLoss('write', messageOf(error))
+        return false
+      }
+      // Somebody cleans up where programs run: it is made again, without what had ended before.
+      this.#onLoss('vanished', messageOf(error))
+      this.#isReady = false
+      if (!this.prepare()) return false
+    }
+    try {
+      await this.#put(bytes)
+      return true
+    } catch (error) {
+      this.#onLoss('write', messageOf(error))
+      return false
     }
   }
 

@@ -235,6 +235,25 @@ describe('a full disk', () => {
     expect(await absorb(directory)).toBe(1)
     expect(await lines()).toMatchObject({ c_total: 14 })
   })
+
+  it('does not make a number go down that was shown before others came', async () => {
+    recordWarnings()
+    const { folder } = smallDisk(64 * 1024)
+    const [directory, filler] = [join(folder, 'shared'), join(folder, 'filler')]
+    made(directory, 0o700)
+    const other = readFileSync(await leave(temporaryFolder(), 1, 10))
+    const { registry, lines } = counting(directory, 3)
+    expect(await lines()).toMatchObject({ c_total: 3 })
+    expect(() => writeFileSync(filler, Buffer.alloc(128 * 1024))).toThrow('ENOSPC')
+    registry.counter({ name: 'c', help: '' }).inc(100)
+    expect(await lines()).toMatchObject({ c_total: 103 })
+    rmSync(filler)
+    writeFileSync(join(directory, deadName(1)), other)
+    expect(() => writeFileSync(filler, Buffer.alloc(128 * 1024))).toThrow('ENOSPC')
+    expect(await lines()).toMatchObject({ c_total: 113 })
+    rmSync(filler)
+    expect(await lines()).toMatchObject({ c_total: 113 })
+  })
 })
 
 describe('a file that is damaged', () => {
