@@ -87,7 +87,9 @@ async function forEach(points: readonly string[], run: (point: string) => Promis
       }
     }
   }
-  await Promise.all(Array.from({ length: AT_A_TIME }, runner))
+  // Whoever still runs writes into folders that go with the test.
+  const settled = await Promise.allSettled(Array.from({ length: AT_A_TIME }, runner))
+  for (const one of settled) if (one.status === 'rejected') throw one.reason
 }
 
 /** What a process that has just begun shows of a directory. */
