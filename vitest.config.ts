@@ -6,12 +6,37 @@ import { defineConfig } from 'vitest/config'
  */
 const conditions = ['@narthex/source', 'node', 'default']
 
+/** Tests that watch the clock, fill the machine or have ports of their own: one after another, when all else is done. */
+const alone = [
+  'packages/core/test/collectors/*.test.ts',
+  'packages/core/test/http/server-load.test.ts',
+  'packages/core/test/multiprocess/{chaos,pm2,restarts,killed,same-program,automatic-directory}.test.ts',
+  'examples/bookshop/test/**/*.test.ts',
+  'examples/monitoring/test/**/*.test.ts',
+  'test/**/*.test.ts',
+]
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ['@narthex/source', 'node'] } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 20_000,
     pool: 'threads',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
+          exclude: alone,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })

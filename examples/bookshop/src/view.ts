@@ -19,7 +19,7 @@ export function liveView(before: Snapshot, now: Snapshot, paint: Paint): string[
   ]
   const rows = [...reportRoutes(before, now)].map(([route, report]) => line(route, report))
   rows.push([])
-  for (const [method, inFlight] of now.inFlight) {
+  for (const [method, inFlight] of [...now.inFlight].sort(([one], [other]) => (one < other ? -1 : 1))) {
     rows.push(line(`${method}, all routes`, reportAll(before, now, method), formatCount(inFlight), 'bold'))
   }
   const seconds = Math.round(now.time - before.time)
