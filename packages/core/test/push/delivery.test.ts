@@ -91,11 +91,15 @@ describe('a gateway that fails', () => {
     expect(received).toHaveLength(1)
   })
 
-  it('and says when to come back, is asked then', async () => {
+  it.each<[string, () => string]>([
+    ['in seconds', () => '1'],
+    // A date has no milliseconds: up to one second of the two is lost.
+    ['as a date', () => new Date(Date.now() + 2_000).toUTCString()],
+  ])('and says when to come back, %s, is asked then', async (_, retryAfter) => {
     const times: number[] = []
     const { url } = await fakeGateway((response, attempt) => {
       times.push(performance.now())
-      response.writeHead(attempt === 0 ? 429 : 200, { 'Retry-After': '1' })
+      response.writeHead(attempt === 0 ? 429 : 200, { 'Retry-After': retryAfter() })
       response.end()
     })
     await pushToGateway(url, { job: 'a', registry })
