@@ -326,3 +326,38 @@ it("counts what is a process' own once, and takes the latest word of its threads
   ])
   expect(Object.fromEntries(values)).toEqual({ c: [3], process_cpu_seconds: [5] })
 })
+
+it('keeps the buckets that series have of their own, merged and archived', async () => {
+  const parts = await Promise.all(
+    [0, 1, 2].map((pid) => {
+      const registry = new Registry()
+      const histogram = registry.histogram({ name: 'h', help: '', labelNames: ['route'], buckets: [1, 5] })
+      histogram.setBuckets({ route: '/slow' }, [10, 60])
+      for (const route of ['/a', '/slow', '/b', '/slow']) histogram.observe({ route }, 3)
+      return partOf(registry, pid)
+    }),
+  )
+  const shown = async (of: readonly Part[]): Promise<unknown> => {
+    const [family] = await mergedFamilies(of)
+    const series = [...(family?.series ?? [])] as unknown as {
+      labels: { route: string }
+      buckets: { le: number; count: number }[]
+    }[]
+    return Object.fromEntries(
+      series.map(({ labels, buckets }) => [labels.route, buckets.map(({ le, count }) => [le, count])]),
+    )
+  }
+  const others = [
+    [1, 0],
+    [5, 3],
+    [Infinity, 3],
+  ]
+  const slow = [
+    [10, 6],
+    [60, 6],
+    [Infinity, 6],
+  ]
+  expect(await shown(parts)).toEqual({ '/a': others, '/slow': slow, '/b': others })
+  const [live, ...ended] = parts as [Part, ...Part[]]
+  expect(await shown([live, await joined(ended, true)])).toEqual({ '/a': others, '/slow': slow, '/b': others })
+})
