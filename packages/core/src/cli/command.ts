@@ -33,6 +33,7 @@ Without a source, or with -, the page is read from standard input.
   --title text       dashboard: its title (the job, else where the page is from)
   --job name         dashboard: the job that is chosen when it opens (all)
   --uid id           dashboard: what Grafana knows it by; keep it to replace one
+  --rate-interval d  dashboard: window of the rates, such as 5m ($__rate_interval)
   --lenient          reads what the Prometheus server reads
   -h, --help         shows this
 
@@ -91,6 +92,18 @@ const OPTIONS_OF: Readonly<Record<string, readonly Command[]>> = {
   title: ['dashboard'],
   job: ['dashboard'],
   uid: ['dashboard'],
+  'rate-interval': ['dashboard'],
+}
+
+/** What Grafana would refuse of a dashboard, or Prometheus of its queries. */
+const FORMS: Readonly<Record<string, { readonly pattern: RegExp; readonly what: string }>> = {
+  title: { pattern: /\S/, what: 'some text' },
+  job: { pattern: /\S/, what: 'the name of a job' },
+  uid: { pattern: /^[\w-]{1,40}$/, what: 'up to 40 letters, digits, - and _' },
+  'rate-interval': {
+    pattern: /^(?=.*[1-9])(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$|^\$\w+$/,
+    what: 'a duration such as 5m, or a variable of Grafana',
+  },
 }
 
 /** A command line that cannot be carried out. */
@@ -107,6 +120,7 @@ async function runCommand(args: readonly string[], world: CommandWorld): Promise
       title: { type: 'string' },
       job: { type: 'string' },
       uid: { type: 'string' },
+      'rate-interval': { type: 'string' },
       lenient: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -127,12 +141,18 @@ async function runCommand(args: readonly string[], world: CommandWorld): Promise
   const to = oneOf('--to', values.to, Object.keys(TO_FORMATS))
   const escaping = oneOf('--escaping', values.escaping, SCHEMES) as EscapingScheme | undefined
   if (command === 'convert' && to === undefined) throw new UsageError('expected --to with a format')
+  for (const [option, { pattern, what }] of Object.entries(FORMS)) {
+    const value = values[option as keyof typeof values]
+    if (typeof value === 'string' && !pattern.test(value)) {
+      throw new UsageError(`expected --${option} to be ${what}, got ${JSON.stringify(value)}`)
+    }
+  }
 
   const page = await readPage(source, world.stdin, ACCEPT[command])
   const families = parsePage(page.bytes, (from as PageFormat) ?? page.format, values.lenient === true)
   if (command === 'dashboard') {
-    const { title = values.job ?? titleOfSource(source), job, uid } = values
-    world.stdout.write(await dashboard(families, escaping, { title, job, uid }))
+    const { title = values.job ?? titleOfSource(source), job, uid, 'rate-interval': rateInterval } = values
+    world.stdout.write(await dashboard(families, escaping, { title, job, uid, rateInterval }))
     return 0
   }
   if (command === 'convert') {

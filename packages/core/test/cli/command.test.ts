@@ -116,6 +116,17 @@ describe('narthex lint', () => {
     [['lint', '--escaping', 'dots'], 'narthex: --escaping is for convert and dashboard; try --help\n'],
     [['convert', '--to', 'text', '--job', 'shop'], 'narthex: --job is for dashboard; try --help\n'],
     [['dashboard', '--to', 'text'], 'narthex: --to is for convert; try --help\n'],
+    [['lint', '--rate-interval', '5m'], 'narthex: --rate-interval is for dashboard; try --help\n'],
+    [['dashboard', '--title', ' '], 'narthex: expected --title to be some text, got " "; try --help\n'],
+    [['dashboard', '--job', ''], 'narthex: expected --job to be the name of a job, got ""; try --help\n'],
+    ...['', 'my shop', 'x'.repeat(41)].map((uid): [string[], string] => [
+      ['dashboard', '--uid', uid],
+      `narthex: expected --uid to be up to 40 letters, digits, - and _, got "${uid}"; try --help\n`,
+    ]),
+    ...['', '5', '0s', '1.5m', '1m1h', '5m]'].map((window): [string[], string] => [
+      ['dashboard', '--rate-interval', window],
+      `narthex: expected --rate-interval to be a duration such as 5m, or a variable of Grafana, got "${window}"; try --help\n`,
+    ]),
     [['convert'], 'narthex: expected --to with a format; try --help\n'],
     [
       ['convert', '--to', 'json'],
@@ -203,6 +214,13 @@ describe('narthex dashboard', () => {
     const { text } = await narthex(['dashboard', '--escaping', 'underscores'], '# TYPE "a.b" gauge\n{"a.b"} 1\n')
     expect(text).toContain('a_b{')
     expect(text).not.toContain('a.b')
+  })
+
+  it.each(['5m', '1h30m', '500ms', '$__range'])('takes rates over the window that is given: %s', async (window) => {
+    const { text } = await narthex(['dashboard', '--rate-interval', window], GOOD)
+    const [, panel] = JSON.parse(text).panels
+    expect(panel.targets[0].expr).toContain(`[${window}])`)
+    expect(text).not.toContain('$__rate_interval')
   })
 
   it('says in a line that there is nothing to show', async () => {

@@ -8,6 +8,7 @@ import {
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard'
+import type { Dataquery } from '@grafana/grafana-foundation-sdk/prometheus'
 import { type MetricFamily, samplesOf } from '../../family.ts'
 import { isLegacyMetricName } from '../../names.ts'
 import { exporterSection } from './exporter-section.ts'
@@ -15,6 +16,7 @@ import { familyPanel } from './family-panel.ts'
 import { httpSections } from './http-section.ts'
 import { Page } from './page.ts'
 import { DATA_SOURCE } from './panel.ts'
+import { RATE_INTERVAL } from './query.ts'
 import { runtimeSection } from './runtime-section.ts'
 import type { Section } from './section.ts'
 
@@ -25,13 +27,19 @@ export interface DashboardOptions {
   readonly uid?: string
   /** The job that is chosen at first; all where there is none. */
   readonly job?: string
+  /**
+   * The window of all rates, as PromQL spells it.
+   * @default '$__rate_interval', which Grafana makes of the scrape interval that the data source is configured with
+   */
+  readonly rateInterval?: string
 }
 
 /**
  * A Grafana dashboard with a panel for everything on the page: HTTP, the user's own metrics by their types, exporters,
  * the process and Node, and what Narthex tells of itself. Takes time in proportion to the page.
  */
-export function dashboardOf(families: readonly MetricFamily[], { title, uid, job }: DashboardOptions): Dashboard {
+export function dashboardOf(families: readonly MetricFamily[], options: DashboardOptions): Dashboard {
+  const { title, uid, job, rateInterval } = options
   const dashboard = new DashboardBuilder(title)
     .tags(['prometheus', 'narthex'])
     .timezone('browser')
@@ -50,7 +58,9 @@ export function dashboardOf(families: readonly MetricFamily[], { title, uid, job
     dashboard.withRow(new RowBuilder(section.title).id(++id))
     for (const panel of section.panels) dashboard.withPanel(panel.id(++id))
   }
-  return dashboard.build()
+  const built = dashboard.build()
+  if (rateInterval !== undefined) setRateInterval(built, rateInterval)
+  return built
 }
 
 function sectionsOf(page: Page): Section[] {
@@ -60,6 +70,16 @@ function sectionsOf(page: Page): Section[] {
   const exporters = exporterSection(page)
   const others = { title: 'Metrics', panels: page.takeAll(() => true).map(familyPanel) }
   return [...http, others, exporters, runtime, own].filter(({ panels }) => panels.length > 0)
+}
+
+/** Puts the window where Grafana would have put its own. */
+function setRateInterval({ panels = [] }: Dashboard, window: string): void {
+  for (const panel of panels) {
+    if (!('targets' in panel)) continue
+    for (const target of (panel.targets ?? []) as Dataquery[]) {
+      target.expr = target.expr.replaceAll(RATE_INTERVAL, () => window)
+    }
+  }
 }
 
 /** A choice of several values of a label, or of all. */

@@ -6,6 +6,9 @@ export type HistogramFamily = Extract<MetricFamily, { type: 'histogram' | 'gauge
 
 export type CounterFamily = Extract<MetricFamily, { type: 'counter' }>
 
+/** Four scrapes, or more where the graph is wide. Grafana puts it in. */
+export const RATE_INTERVAL = '$__rate_interval'
+
 /** What the viewer has chosen. */
 const CHOSEN = 'job=~"$job", instance=~"$instance"'
 
@@ -23,7 +26,7 @@ export function matcher(label: string, operator: '=' | '=~' | '!=', value: strin
 
 /** How fast the counters or counts of that name grow, a second. */
 export function rate(name: string, ...matchers: readonly string[]): string {
-  return `rate(${selector(name, ...matchers)}[$__rate_interval])`
+  return `rate(${selector(name, ...matchers)}[${RATE_INTERVAL}])`
 }
 
 /**
@@ -33,7 +36,7 @@ export function rate(name: string, ...matchers: readonly string[]): string {
 export function counterRate({ name, totalSuffix }: CounterFamily, ...matchers: readonly string[]): string {
   if (totalSuffix !== false) return rate(`${name}_total`, ...matchers)
   const either = matcher('__name__', '=~', `${escapedForRegExp(name)}(_total)?`)
-  return `rate({${[either, ...matchers, CHOSEN].join(', ')}}[$__rate_interval])`
+  return `rate({${[either, ...matchers, CHOSEN].join(', ')}}[${RATE_INTERVAL}])`
 }
 
 /** `sum by (route) (…)`. */
