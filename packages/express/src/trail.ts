@@ -30,7 +30,7 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
 
 function trailOf(request: Request, response: Response): RequestTrail | undefined {
   if (request === shared.latest) return shared.latestTrail
-  let exchange = Exchange.first(response, request) ?? undefined
+  let exchange = Exchange.first(response)
   for (; exchange !== undefined; exchange = exchange.next) {
     if (exchange.view !== undefined && IS_TRAIL in exchange.view) return exchange.view as unknown as RequestTrail
   }

@@ -32,7 +32,9 @@ function isMiddleware(path: Path, matched: readonly Layer[] | undefined): boolea
   return found
 }
 
-/** Without a slash at the end. */
+/** Without a slash at the end. An expression costs more than the whole rest (`koa` in benchmarks). */
 export function joinPath(base: string, path: string): string {
-  return base + (path.charCodeAt(path.length - 1) === SLASH ? path.replace(/\/+$/, '') : path)
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === SLASH) end -= 1
+  return base + (end === path.length ? path : path.slice(0, end))
 }

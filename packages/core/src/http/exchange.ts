@@ -30,20 +30,7 @@ type AnyExchange = Exchange<unknown>
 /** Shared by all copies of the package: a response is wrapped and counted once, whichever copy is asked. */
 const KEY = Symbol.for('@narthex/core/http/exchanges/v1')
 
-/**
- * What all exchanges share. They are found by their response at its connection, where a few are open at a time at most:
- * a property of the response costs 0.06 µs, and 1.6 µs with Express, which gives every request and response another
- * prototype and with it a hidden class of its own. What is read from those by name is looked
- * up anew each time (0.15 µs), so that `Reflect.get`, which goes without the engine's caches, is quicker (0.03 µs). A Map
- * by response would cost the collector 3 µs a request: it keeps what was in the tables that the Map has outgrown, once
- * one of them is old. (`express` and `fastify` in benchmarks.)
- */
 interface Shared {
-  /** Of whoever plays a server, and of HTTP/2: there may be no connection to find them at. */
-  readonly others: WeakMap<ServerResponse, AnyExchange>
-  hasOthers: boolean
-  /** The one that began last, while it is open: most are asked for before the next one begins. */
-  latest: AnyExchange | undefined
   /** Objects whose own `writeHead` tells of headers. */
   readonly telling: WeakSet<object>
   isListening: boolean
@@ -52,28 +39,29 @@ interface Shared {
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
-  others: new WeakMap(),
-  hasOthers: false,
-  latest: undefined,
   telling: new WeakSet(),
   isListening: false,
   isTold: false,
 })
 
-/** A connection of HTTP/1, with its exchanges that have not ended. */
+/**
+ * A response with the exchange that has followed it first. A Map by response would cost the collector 3 µs a request: it
+ * keeps what was in the tables that it has outgrown. Lists at the connections cost 0.9 µs more than a property, for each
+ * request is then written into objects that are old. (`koa` in benchmarks.)
+ */
+interface Followed {
+  [KEY]?: AnyExchange
+}
+
+/** A connection of HTTP/1. */
 interface Connection {
   readonly server?: object
   readonly destroyed?: boolean
-  /** The response whose turn it is. Node's own affair: where it is missing, more is looked at. */
-  readonly _httpMessage?: unknown
+  /** The response whose turn it is. Node's own affair: where it is missing, all exchanges are kept below. */
+  readonly _httpMessage?: (ServerResponse & Followed) | null
   once?(event: 'close', listener: (this: Connection) => void): void
-  [KEY]?: OpenExchanges
-}
-
-/** In the order in which they began, which is that in which HTTP/1 answers. */
-interface OpenExchanges {
-  first: AnyExchange | undefined
-  last: AnyExchange | undefined
+  /** Exchanges that began before it was their turn, while they are open. */
+  [KEY]?: Set<AnyExchange>
 }
 
 /**
@@ -102,12 +90,12 @@ export class Exchange<Request> {
   requestBytes = 0
   responseBytes = 0
   isSettled = false
+  /** Once it is settled, whether the answer was given to its end. */
+  isComplete = false
   /** The exchange of another owner that follows the same response. */
   next: AnyExchange | undefined = undefined
-  /** The connection of the first of those, and its neighbours there. */
-  connection: Connection | undefined = undefined
-  before: AnyExchange | undefined = undefined
-  after: AnyExchange | undefined = undefined
+  /** Where it waits for its turn. */
+  waiting: Set<AnyExchange> | undefined = undefined
 
   /**
    * Begins to follow. `owner` tells exchanges of different registries apart: a response has one of each. `first` is what
@@ -121,7 +109,7 @@ export class Exchange<Request> {
     raw: IncomingMessage,
     response: ServerResponse,
     method: string,
-    first: AnyExchange | null = Exchange.first(response, raw),
+    first: AnyExchange | undefined = Exchange.first(response),
   ) {
     this.owner = owner
     this.listener = listener
@@ -130,53 +118,46 @@ export class Exchange<Request> {
     this.raw = raw
     this.response = response
     this.method = method
-    if (first !== null) {
-      this.next = first.next
-      first.next = this as unknown as AnyExchange
-      if (first.isSettled) this.#settleLate()
+    if (first === undefined) {
+      ;(response as Followed)[KEY] = this as unknown as AnyExchange
+      this.#begin()
       return
     }
-    const connection = Reflect.get(raw, 'socket') as Connection | null
+    this.next = first.next
+    first.next = this as unknown as AnyExchange
+    if (first.isSettled) this.#settleLate(first.isComplete)
+  }
+
+  #begin(): void {
+    const { raw, response } = this
+    const connection = raw.socket as Connection | null
     const hasTurn = connection?._httpMessage === response && connection.destroyed === false
-    if (!hasTurn && isOver(raw, response)) {
-      // A response that has ended was told of before, if at all, and is forgotten since.
-      if (response.writableEnded) this.isSettled = true
-      else this.#settleLate()
-      return
-    }
-    this.#awaitEnd(connection)
-  }
-
-  /** Nobody tells of the end again. */
-  #settleLate(): void {
-    const { response } = this
-    this.isSettled = true
-    keepOther(response, this as unknown as AnyExchange)
-    this.listener.settled(this, response, response.writableEnded)
-  }
-
-  #awaitEnd(connection: Connection | null): void {
-    const { response } = this
-    let open = connection?.[KEY]
-    if (open === undefined) {
+    // A response that has ended was told of before, if at all.
+    if (!hasTurn && isOver(raw, response)) return this.#settleLate(response.writableEnded)
+    let waiting = connection?.[KEY]
+    if (waiting === undefined) {
       if (!shared.isListening) listen()
       tellOfHeaders(response)
-      if (typeof connection?.server !== 'object' || this.raw.httpVersionMajor !== 1) {
+      if (typeof connection?.server !== 'object' || raw.httpVersionMajor !== 1) {
         response.on('finish', onEnd)
         response.on('close', onEnd)
-        keepOther(response, this as unknown as AnyExchange)
         return
       }
-      open = connection[KEY] = { first: undefined, last: undefined }
+      waiting = connection[KEY] = new Set()
       connection.once?.('close', onConnectionEnd)
     }
     if (!shared.isTold) response.on('finish', onEnd)
-    this.connection = connection as Connection
-    this.before = open.last
-    if (open.last === undefined) open.first = this as unknown as AnyExchange
-    else open.last.after = this as unknown as AnyExchange
-    open.last = this as unknown as AnyExchange
-    shared.latest = this as unknown as AnyExchange
+    if (hasTurn) return
+    waiting.add(this as unknown as AnyExchange)
+    this.waiting = waiting
+  }
+
+  /** Nobody tells of the end again, and one that was told of is not counted here. */
+  #settleLate(isComplete: boolean): void {
+    const { response } = this
+    this.isSettled = true
+    this.isComplete = isComplete
+    if (!isComplete) this.listener.settled(this, response, response.writableEnded)
   }
 
   /** The exchange of `owner` that follows a response already. */
@@ -185,10 +166,8 @@ export class Exchange<Request> {
   }
 
   /** The exchange that has followed a response first. */
-  static first(response: ServerResponse, raw?: IncomingMessage): AnyExchange | null {
-    const { latest } = shared
-    if (latest !== undefined && latest.response === response) return latest
-    return exchangeIn(openWith(raw ?? Reflect.get(response, 'req')), response) ?? null
+  static first(response: ServerResponse): AnyExchange | undefined {
+    return (response as Followed)[KEY]
   }
 
   /** The exchange of `owner` among those that follow the same response, of which this is the first. */
@@ -199,27 +178,6 @@ export class Exchange<Request> {
   }
 }
 
-function openWith(request: IncomingMessage | undefined): OpenExchanges | undefined {
-  if (request === undefined) return undefined
-  try {
-    return (Reflect.get(request, 'socket') as Connection | null | undefined)?.[KEY]
-  } catch {
-    // With HTTP/2 it is not there any more.
-    return undefined
-  }
-}
-
-function exchangeIn(open: OpenExchanges | undefined, response: ServerResponse): AnyExchange | undefined {
-  let exchange = open?.first
-  while (exchange !== undefined && exchange.response !== response) exchange = exchange.after
-  return exchange === undefined && shared.hasOthers ? shared.others.get(response) : exchange
-}
-
-function keepOther(response: ServerResponse, exchange: AnyExchange): void {
-  shared.hasOthers = true
-  if (!shared.others.has(response)) shared.others.set(response, exchange)
-}
-
 /** Whether the end was there first, as where a client leaves while a guard thinks: nobody tells of it again. */
 function isOver(raw: IncomingMessage, response: ServerResponse): boolean {
   if (raw.httpVersionMajor !== 1) return (response as { stream?: { destroyed?: boolean } }).stream?.destroyed === true
@@ -228,50 +186,37 @@ function isOver(raw: IncomingMessage, response: ServerResponse): boolean {
 
 function settle(first: AnyExchange, isComplete: boolean): void {
   const { response } = first
-  if (first === shared.latest) shared.latest = undefined
-  // Whoever comes to a response that nobody waited for must see that it was told of.
-  if (!isComplete) keepOther(response, first)
-  leaveConnection(first)
+  first.waiting?.delete(first)
   for (let exchange: AnyExchange | undefined = first; exchange !== undefined; exchange = exchange.next) {
     if (exchange.isSettled) continue
     exchange.isSettled = true
+    exchange.isComplete = isComplete
     exchange.listener.settled(exchange, response, isComplete)
   }
-}
-
-function leaveConnection(exchange: AnyExchange): void {
-  const { connection, before, after } = exchange
-  const open = connection?.[KEY]
-  if (open === undefined) return
-  exchange.connection = undefined
-  if (before === undefined) open.first = after
-  else before.after = after
-  if (after === undefined) open.last = before
-  else after.before = before
-  // One that has grown old would keep its neighbours, and these theirs, until the next full collection.
-  exchange.before = undefined
-  exchange.after = undefined
 }
 
 /** An HTTP/2 stream that is cancelled emits `finish` too. */
 function onEnd(this: ServerResponse): void {
   const first = Exchange.first(this)
-  if (first !== null) settle(first, this.writableEnded)
+  if (first !== undefined) settle(first, this.writableEnded)
 }
 
 function onConnectionEnd(this: Connection): void {
-  for (let first = this[KEY]?.first; first !== undefined; first = this[KEY]?.first) {
-    // Frameworks may still answer an upload that was cut off, with a 400 that nobody gets.
-    settle(first, first.response.writableEnded && first.raw.complete)
-  }
+  const current = this._httpMessage?.[KEY]
+  if (current !== undefined) settleCutOff(current)
+  for (const first of this[KEY] as Set<AnyExchange>) settleCutOff(first)
+}
+
+/** Frameworks may still answer an upload that was cut off, with a 400 that nobody gets. */
+function settleCutOff(first: AnyExchange): void {
+  settle(first, first.response.writableEnded && first.raw.complete)
 }
 
 function listen(): void {
   shared.isListening = true
   subscribe('http.server.response.finish', (message) => {
     shared.isTold = true
-    const { response, socket } = message as { response: ServerResponse; socket: Connection | null | undefined }
-    const first = exchangeIn(socket?.[KEY], response)
+    const first = Exchange.first((message as { response: ServerResponse }).response)
     if (first !== undefined) settle(first, true)
   })
 }
@@ -292,7 +237,7 @@ function tellOfHeaders(response: ServerResponse): void {
   target.writeHead = function writeHead(status, reason, headers) {
     const result = original.call(this, status, reason, headers)
     const first = Exchange.first(this)
-    if (first === null || first.status !== 0) return result
+    if (first === undefined || first.status !== 0) return result
     const contentType = contentTypeOf(this, headers ?? reason)
     for (let exchange: AnyExchange | undefined = first; exchange !== undefined; exchange = exchange.next) {
       exchange.status = typeof status === 'number' ? status : this.statusCode

@@ -12,10 +12,8 @@ import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
 import { type HttpMetric, type HttpNames, knownMethod, methodsOf, namesFrom, OTEL_NAMES } from './request-labels.ts'
 import { type RequestSeries, RequestSeriesTable } from './request-series.ts'
+import { isStreamType } from './stream-type.ts'
 import { exemplarOf } from './traceparent.ts'
-
-/** Answers of these types end when somebody leaves, not when work is done: their length is no latency. */
-const STREAM_TYPES = /^(?:text\/event-stream|multipart\/x-mixed-replace|application\/(?:x-ndjson|stream\+json|jsonl))/i
 
 const SIZE_BUCKETS = exponentialBuckets(100, 10, 7)
 const STREAM_BUCKETS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400]
@@ -59,8 +57,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   readonly #inFlightSeries = new Map<string, GaugeChild>()
   /** Of the metrics that those are of, as they were found. */
   #removals = 0
-  /** The last content type that is no stream's: most are the same. */
-  #plainType = ''
   #streamsInFlight: Gauge<string> | undefined
   #streamDuration: Histogram<string> | undefined
 
@@ -141,7 +137,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     raw: IncomingMessage,
     response: ServerResponse,
   ): void {
-    const first = Exchange.first(response, raw)
+    const first = Exchange.first(response)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) {
@@ -150,7 +146,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       }
       return
     }
-    const method = knownMethod(Reflect.get(raw, 'method') as string | undefined, this.#methods)
+    const method = knownMethod(raw.method, this.#methods)
     const exchange = new Exchange(this.registry, this, view, request, raw, response, method, first)
     if (exchange.isSettled) return
     exchange.inFlight = this.#inFlightOf(exchange)
@@ -161,13 +157,12 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   /** @internal */
   headersSent(exchange: Exchange<Request>, contentType: string): void {
     exchange.view?.headersSent?.(exchange.request)
-    if (contentType !== this.#plainType && STREAM_TYPES.test(contentType)) {
+    if (isStreamType(contentType)) {
       exchange.isStream = true
       exchange.headersAt = monotonicSeconds()
       this.#streams()[0].labels(exchange.method).inc()
       return
     }
-    this.#plainType = contentType
     if (this.#timeToHeaders !== undefined) exchange.headersAt = monotonicSeconds()
   }
 

@@ -1,0 +1,36 @@
+/** Answers of these types end when somebody leaves, not when work is done: their length is no latency. */
+const STREAM_TYPES = /^(?:text\/event-stream|multipart\/x-mixed-replace|application\/(?:x-ndjson|stream\+json|jsonl))/i
+
+/** Where types begin to differ: behind `text/`, and behind `application/`. */
+const AT_TEXT = 5
+const AT_APPLICATION = 12
+
+/**
+ * Whether a content type is one of a stream. One or two characters tell almost every other type: an expression costs 1 µs
+ * where a server has much else to do between two requests (`koa` in benchmarks).
+ */
+export function isStreamType(contentType: string): boolean {
+  return mayBeStream(contentType) && STREAM_TYPES.test(contentType)
+}
+
+function mayBeStream(contentType: string): boolean {
+  switch (lowerCaseAt(contentType, 0)) {
+    case 't':
+      return lowerCaseAt(contentType, AT_TEXT) === 'e'
+    case 'm':
+      return true
+    case 'a': {
+      const letter = lowerCaseAt(contentType, AT_APPLICATION)
+      return (
+        letter === 'x' || letter === 's' || (letter === 'j' && lowerCaseAt(contentType, AT_APPLICATION + 4) === 'l')
+      )
+    }
+    default:
+      return false
+  }
+}
+
+function lowerCaseAt(text: string, index: number): string {
+  // Only letters are asked for: this bit is what tells their cases apart.
+  return String.fromCharCode(text.charCodeAt(index) | 0x20)
+}
