@@ -1,5 +1,5 @@
 import type { Counter, Histogram } from '@narthex/core'
-import type { HttpNaming } from '@narthex/core/http'
+import { type HttpNaming, knownMethod } from '@narthex/core/http'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { PrometheusOptions } from './plugin.ts'
 import { templateOf } from './route-metrics.ts'
@@ -26,7 +26,9 @@ export function initializeSeries(fastify: FastifyInstance, options: PrometheusOp
   const names = typeof naming === 'string' ? METRICS[naming] : metricsOf(naming)
   const template = spelled(templateOf(route.url) as string, custom?.parameters)
   for (const each of methodsOf(route)) {
-    const method = custom?.lowerCaseMethods === true ? each.toLowerCase() : each
+    // As the recorder spells it: one that is not known keeps its case, as `_OTHER`.
+    const known = knownMethod(each)
+    const method = custom?.lowerCaseMethods === true && known === each ? each.toLowerCase() : known
     for (const code of codesOf(route)) {
       const labels = [method, template, options.groupStatusCodes === true ? `${code[0] as string}xx` : code]
       if (naming === 'otel') labels.push(schemeOf(fastify), code >= '500' ? code : '')

@@ -492,6 +492,22 @@ describe.each(versions)('%s', (_name, fastify) => {
       expect(countsOf(await registry.metrics())).toContain('GET /hello 200 1')
     })
 
+    it('begin series of a method that HTTP does not know where its requests will be', async () => {
+      for (const lowerCaseMethods of [false, true]) {
+        const registry = new Registry()
+        const naming = { requests: 'http_requests_total', duration: 'http_request_duration_seconds', lowerCaseMethods }
+        const app = await start({ registry, initializeRoutes: true, naming }, (instance) => {
+          // Fastify 4 has it from the start.
+          ;(instance as { addHttpMethod?(method: string): void }).addHttpMethod?.('MKCOL')
+          instance.route({ method: ['MKCOL', 'PUT'] as never, url: '/folder', handler: async () => 'made' })
+        })
+        const put = lowerCaseMethods ? 'put' : 'PUT'
+        expect(countsOf(await registry.metrics())).toEqual(['_OTHER /folder 200 0', `${put} /folder 200 0`].sort())
+        await app.inject({ method: 'MKCOL' as 'PUT', url: '/folder' })
+        expect(countsOf(await registry.metrics())).toEqual(['_OTHER /folder 200 1', `${put} /folder 200 0`].sort())
+      }
+    })
+
     it('begin no series that no request would belong to', async () => {
       const labels = { team: () => undefined }
       const declare = (instance: FastifyInstance): void => {
