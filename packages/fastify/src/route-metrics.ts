@@ -15,7 +15,7 @@ export interface RouteMetricsOptions {
   readonly labels?: { readonly [name: string]: LabelValue | ((request: FastifyRequest) => LabelValue | undefined) }
   /**
    * Upper bounds of its durations, in seconds, in place of the plugin's. Routes of one method and template share them,
-   * also where constraints tell them apart.
+   * also where constraints tell them apart. Without effect where the plugin's `route` names the route otherwise.
    */
   readonly buckets?: readonly number[]
 }
