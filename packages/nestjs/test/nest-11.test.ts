@@ -6,6 +6,7 @@ for (const feature of [
   'module',
   'page',
   'http',
+  'routes',
   'skip-metrics',
   'providers',
   'decorators',
