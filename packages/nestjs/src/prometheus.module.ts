@@ -1,4 +1,4 @@
-import { defaultRegistry, Registry } from '@narthex/core'
+import { defaultRegistry, MetricError, Registry } from '@narthex/core'
 import {
   Controller,
   type DynamicModule,
@@ -8,7 +8,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common'
-import { HttpAdapterHost } from '@nestjs/core'
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core'
 import { HttpInstrumentation } from './http-instrumentation.ts'
 import { MetricsPage, PrometheusController } from './prometheus.controller.ts'
 import {
@@ -21,6 +21,7 @@ import {
   type PrometheusOptionsFactory,
   refuse,
 } from './prometheus.options.ts'
+import { refuseRequestScoped } from './prometheus.providers.ts'
 import { HTTP_INSTRUMENTATION, METRICS_PAGE, PROMETHEUS_OPTIONS } from './prometheus.tokens.ts'
 
 /**
@@ -34,15 +35,21 @@ import { HTTP_INSTRUMENTATION, METRICS_PAGE, PROMETHEUS_OPTIONS } from './promet
 @Module({})
 export class PrometheusModule implements OnModuleInit {
   readonly #instrumentation: HttpInstrumentation
+  readonly #modules: ModulesContainer
 
-  constructor(@Inject(HTTP_INSTRUMENTATION) instrumentation: HttpInstrumentation) {
+  constructor(
+    @Inject(HTTP_INSTRUMENTATION) instrumentation: HttpInstrumentation,
+    @Inject(ModulesContainer) modules: ModulesContainer,
+  ) {
     this.#instrumentation = instrumentation
+    this.#modules = modules
   }
 
   /** The module with options that are known now. */
   static forRoot<Request = HttpRequest>(
     options: PrometheusModuleOptions<Request> & PrometheusModuleExtras = {},
   ): DynamicModule {
+    refuseNoObject(options)
     const { controller, global, ...own } = options
     const checked = checkOptions(own)
     return moduleFrom({ controller, global }, (prepare) => ({
@@ -53,17 +60,22 @@ export class PrometheusModule implements OnModuleInit {
 
   /** The module with options that other providers know: all but `controller` and `global` may come from there. */
   static forRootAsync<Request = HttpRequest>(options: PrometheusModuleAsyncOptions<Request>): DynamicModule {
-    const { imports, inject, useFactory, useClass, useExisting, ...extras } = options
+    refuseNoObject(options)
+    const { imports, inject, useFactory, useClass, useExisting, controller, global, ...misplaced } = options
+    for (const [argument, value] of Object.entries(misplaced)) {
+      if (value === undefined) continue
+      const rule = `to be one of ${ASYNC_OPTIONS}: all others are for the factory to make`
+      throw new MetricError('ERR_NARTHEX_UNKNOWN_OPTION', { subject: 'PrometheusModule', argument, rule, value })
+    }
     const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined)
     if (ways.length !== 1)
       refuse('useFactory', 'or `useClass` or `useExisting` to be given, and one of them only', ways)
     const factory = (useClass ?? useExisting) as Type<PrometheusOptionsFactory<never>>
-    const dynamicModule = moduleFrom(extras, (prepare) => ({
+    const dynamicModule = moduleFrom({ controller, global }, (prepare) => ({
       provide: PROMETHEUS_OPTIONS,
       inject: useFactory === undefined ? [factory] : inject,
       useFactory: async (...injected: unknown[]) => {
-        const made =
-          useFactory?.(...injected) ?? (injected[0] as PrometheusOptionsFactory<never>).createPrometheusOptions()
+        const made = useFactory === undefined ? optionsOf(injected[0]) : useFactory(...injected)
         return prepare(checkOptions((await made) as PrometheusModuleOptions<never>))
       },
     }))
@@ -80,9 +92,12 @@ export class PrometheusModule implements OnModuleInit {
 
   /** @internal */
   onModuleInit(): Promise<void> {
+    refuseRequestScoped(this.#modules)
     return this.#instrumentation.installed
   }
 }
+
+const ASYNC_OPTIONS = 'imports, inject, useFactory, useClass, useExisting, controller and global'
 
 type Prepare = (options: CheckedOptions) => CheckedOptions
 
@@ -128,6 +143,18 @@ function moduleFrom(
     ],
     exports: [Registry, METRICS_PAGE],
   }
+}
+
+function optionsOf(factory: unknown): ReturnType<PrometheusOptionsFactory<never>['createPrometheusOptions']> {
+  const { createPrometheusOptions } = factory as Partial<PrometheusOptionsFactory<never>>
+  if (typeof createPrometheusOptions !== 'function') {
+    refuse('useClass', 'or `useExisting` to be a class with a method `createPrometheusOptions`', factory)
+  }
+  return createPrometheusOptions.call(factory)
+}
+
+function refuseNoObject(options: unknown): void {
+  if (typeof options !== 'object' || options === null) refuse('options', 'to be an object', options)
 }
 
 function isController(value: unknown): value is Type<PrometheusController> {

@@ -80,7 +80,7 @@ export const ROUTE_METHODS =
 const SUBJECT = 'PrometheusModule'
 
 /** Throws `MetricError` for unknown options, and for those that the module reads itself; the recorder checks its own. */
-export function checkOptions(options: PrometheusModuleOptions<never> = {}): CheckedOptions {
+export function checkOptions(options: PrometheusModuleOptions<never>): CheckedOptions {
   const { path, recordScrapes } = adapterParts(SUBJECT, options, ['http'])
   const { http = true, registry } = options
   if (typeof http !== 'boolean') refuse('http', 'to be a boolean', http)

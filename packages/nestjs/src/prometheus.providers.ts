@@ -10,12 +10,15 @@ import {
   type HistogramOptions,
   type Info,
   type InfoOptions,
+  MetricError,
   Registry,
   type Summary,
   type SummaryOptions,
 } from '@narthex/core'
 import type { FactoryProvider } from '@nestjs/common'
-import { getMetricToken } from './prometheus.tokens.ts'
+import type { ModulesContainer } from '@nestjs/core'
+import { refuse } from './prometheus.options.ts'
+import { getMetricToken, metricNameOf } from './prometheus.tokens.ts'
 
 /** The options of a metric, with a `collect` that can be given providers. */
 export type MetricProviderOptions<Options, Metric> = Omit<Options, 'registry' | 'collect'> & {
@@ -24,7 +27,7 @@ export type MetricProviderOptions<Options, Metric> = Omit<Options, 'registry' | 
    * @default the module's registry
    */
   readonly registry?: Registry
-  /** Tokens of what `collect` is given after the metric. */
+  /** Tokens of what `collect` is given after the metric: nothing that is request-scoped, for a scrape belongs to no request. */
   readonly inject?: FactoryProvider['inject']
   /** Called before the metric is read by a scrape, to set values that are only known then. May return a Promise. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -90,6 +93,7 @@ function providerOf<Options extends { readonly name: string }, M extends object>
   }: MetricProviderOptions<Options, M> & { readonly name: string },
   make: (registry: Registry, options: Options) => M,
 ): FactoryProvider<M> {
+  if (collect !== undefined && typeof collect !== 'function') refuse('collect', 'to be a function', collect)
   const call = function (this: Collected): void | Promise<void> {
     const { collect: current, injected = [] } = this[COLLECT] ?? {}
     return current?.call(this, this, ...injected)
@@ -106,5 +110,18 @@ function providerOf<Options extends { readonly name: string }, M extends object>
       }
       return metric
     },
+  }
+}
+
+/** Throws for a metric that injects what is request-scoped: it would be there with the first request, for that one. */
+export function refuseRequestScoped(modules: ModulesContainer): void {
+  for (const { providers } of modules.values()) {
+    for (const [token, provider] of providers) {
+      const metric = metricNameOf(token)
+      if (metric === undefined || provider.isDependencyTreeStatic()) continue
+      const rule = 'to name no request-scoped provider: a scrape belongs to no request'
+      const details = { subject: 'PrometheusModule', metric, argument: 'inject', rule }
+      throw new MetricError('ERR_NARTHEX_INVALID_OPTION', details)
+    }
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '@narthex/nestjs'
 import { Controller, Get, Injectable, Module, VersioningType } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
+import { Test } from '@nestjs/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { platforms } from './platform.ts'
 import { linesOf, start } from './start.ts'
@@ -250,6 +251,25 @@ it('forRootAsync refuses no way to options, and two', () => {
   expect(() => PrometheusModule.forRootAsync({ useFactory: () => ({}), useClass: Settings })).toThrow(
     'one of them only',
   )
+})
+
+it('forRootAsync refuses options that stand beside the factory', () => {
+  const misplaced = { useFactory: () => ({}), path: '/elsewhere' }
+  expect(() => PrometheusModule.forRootAsync(misplaced)).toThrow('expected `path` to be one of imports, inject')
+  expect(() => PrometheusModule.forRootAsync(undefined as never)).toThrow('expected `options` to be an object')
+  expect(() => PrometheusModule.forRoot(null as never)).toThrow('expected `options` to be an object')
+})
+
+it.each([
+  ['gives nothing', { useFactory: () => undefined }, 'expected `options` to be an object'],
+  ['resolves to nothing', { useFactory: async () => undefined }, 'expected `options` to be an object'],
+  ['has no method for it', { useClass: class {} }, 'a class with a method `createPrometheusOptions`'],
+])('rejects the start where what makes the options %s', async (_, options, message) => {
+  const imports = [PrometheusModule.forRootAsync(options as never)]
+  await expect(Test.createTestingModule({ imports }).compile()).rejects.toMatchObject({
+    code: 'ERR_NARTHEX_INVALID_OPTION',
+    message: expect.stringContaining(message),
+  })
 })
 
 it('starts without a server', async () => {

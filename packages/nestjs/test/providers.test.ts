@@ -19,7 +19,7 @@ import {
   makeSummaryProvider,
   PrometheusModule,
 } from '@narthex/nestjs'
-import { type FactoryProvider, Injectable, Module } from '@nestjs/common'
+import { type FactoryProvider, Inject, Injectable, Module, Scope } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { describe, expect, expectTypeOf, it, onTestFinished } from 'vitest'
 
@@ -156,6 +156,53 @@ describe('a provider of a metric', () => {
     const clash = [makeCounterProvider({ name: 'a', help: 'A' }), makeGaugeProvider({ name: 'a', help: 'A' })]
     await expect(compile(registry, [clash[0]])).resolves.toBeDefined()
     await expect(compile(registry, [clash[1]])).rejects.toMatchObject({ code: 'ERR_NARTHEX_DEFINITION_DIFFERS' })
+  })
+
+  it('rejects the start where it injects what is request-scoped, itself or further down', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class OfRequest {}
+    @Injectable()
+    class Above {
+      @Inject(OfRequest) readonly below!: OfRequest
+    }
+    for (const token of [OfRequest, Above]) {
+      const gauge = makeGaugeProvider({ name: 'scoped', help: 'Scoped', inject: [token], collect: () => undefined })
+      const builder = Test.createTestingModule({
+        imports: [PrometheusModule.forTest()],
+        providers: [OfRequest, Above, gauge],
+      })
+      const module = await builder.compile()
+      await expect(module.init()).rejects.toMatchObject({
+        code: 'ERR_NARTHEX_INVALID_OPTION',
+        message: expect.stringContaining('`inject` to name no request-scoped provider'),
+      })
+    }
+  })
+
+  it('gives `collect` what an async provider resolves to, and a transient one', async () => {
+    @Injectable({ scope: Scope.TRANSIENT })
+    class Two {
+      readonly value = 2
+    }
+    const registry = new Registry()
+    const module = await compile(registry, [
+      Two,
+      { provide: 'THREE', useFactory: async () => 3 },
+      makeGaugeProvider({
+        name: 'sum',
+        help: 'Sum',
+        inject: ['THREE', Two],
+        collect: (gauge, three: number, two: Two) => gauge.set(three + two.value),
+      }),
+    ])
+    await module.init()
+    expect(await registry.metrics()).toContain('\nsum 5\n')
+  })
+
+  it('refuses a `collect` that is no function', () => {
+    expect(() => makeGaugeProvider({ name: 'depth', help: 'Depth', collect: 5 as never })).toThrow(
+      'expected `collect` to be a function',
+    )
   })
 
   it('needs the module imported where that is not global', async () => {
