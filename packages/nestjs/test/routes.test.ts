@@ -1,8 +1,11 @@
 import { request } from 'node:http'
+import { Registry } from '@narthex/core'
+import { PrometheusModule, SkipMetrics } from '@narthex/nestjs'
+import { Controller, Get, Version, VersioningType } from '@nestjs/common'
 import { describe, expect, it, vi } from 'vitest'
 import { platforms } from './platform.ts'
 import { startRoutesApp } from './routes-app.ts'
-import { linesOf } from './start.ts'
+import { linesOf, start } from './start.ts'
 
 interface Row {
   readonly title: string
@@ -97,6 +100,43 @@ describe.each(platforms)('on %s', (platform) => {
     expect(linesOf(page, 'http_request_duration_seconds_count').toSorted()).toEqual(counted.toSorted())
     expect(sumOf(linesOf(page, 'http_requests_in_flight'))).toBe(0)
     expect(sumOf(linesOf(page, 'http_streams_in_flight'))).toBe(0)
+  })
+
+  it('counts versions by media type, which one may be left out of, and what CORS answers', async () => {
+    @Controller('cats')
+    class CatsController {
+      @Get()
+      @Version('1')
+      first(): string {
+        return 'first'
+      }
+
+      @Get()
+      @Version('2')
+      @SkipMetrics()
+      second(): string {
+        return 'second'
+      }
+    }
+    const registry = new Registry()
+    const prometheus = PrometheusModule.forRoot({ registry })
+    const { get } = await start(platform, prometheus, { controllers: [CatsController] }, (app) => {
+      app.enableVersioning({ type: VersioningType.MEDIA_TYPE, key: 'v=' })
+      app.enableCors({ origin: 'http://shop.test' })
+    })
+    const statuses: number[] = []
+    for (const version of ['1', '2', '3']) {
+      const [status] = await get('/cats', { headers: { accept: `application/json;v=${version}` } })
+      statuses.push(status)
+    }
+    const preflight = { origin: 'http://shop.test', 'access-control-request-method': 'GET' }
+    statuses.push((await get('/cats', { method: 'OPTIONS', headers: preflight }))[0])
+    expect(statuses).toEqual([200, 200, 404, 204])
+    expect(linesOf(await registry.metrics()).toSorted()).toEqual([
+      '{method="GET",route="/cats",code="200"} 1',
+      '{method="GET",route="<unmatched>",code="404"} 1',
+      `{method="OPTIONS",route="${platform === 'express' ? '/*' : '*'}",code="204"} 1`,
+    ])
   })
 })
 
