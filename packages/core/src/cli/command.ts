@@ -201,12 +201,33 @@ interface Page {
 async function readPage(source: string, stdin: AsyncIterable<Uint8Array>, accept: string): Promise<Page> {
   if (source === '-') return { bytes: await concatenated(stdin) }
   if (!/^https?:\/\//i.test(source)) return { bytes: new Uint8Array(await readFile(source)) }
-  const response = await fetch(source, { headers: { accept } })
+  const response = await inAnswer(source, fetch(source, { headers: { accept } }))
   if (!response.ok) throw new Error(`${source} answered ${response.status} ${response.statusText}`.trimEnd())
   return {
-    bytes: new Uint8Array(await response.arrayBuffer()),
+    bytes: new Uint8Array(await inAnswer(source, response.arrayBuffer())),
     format: formatOfContentType(response.headers.get('content-type')),
   }
+}
+
+/** What is awaited from an address; where it fails, with the address, the reason and what to do. */
+async function inAnswer<T>(address: string, awaited: Promise<T>): Promise<T> {
+  try {
+    return await awaited
+  } catch (error) {
+    const { message } = innermost(error)
+    const advice =
+      message === 'bad port' ? '`fetch` refuses this port: serve the page on another' : 'does the server run there?'
+    throw new Error(`cannot read ${address}: ${message}; ${advice}`, { cause: error })
+  }
+}
+
+/** `fetch` says only that it failed; why is in the causes. */
+function innermost(error: unknown): Error {
+  const inner = error instanceof Error ? error : new Error(String(error))
+  if (inner.cause instanceof Error) return innermost(inner.cause)
+  // Of several addresses, each has its own error.
+  if (inner instanceof AggregateError && inner.message === '') return innermost(inner.errors[0])
+  return inner
 }
 
 async function concatenated(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
@@ -239,8 +260,7 @@ function parsePage(page: Uint8Array, format: PageFormat | undefined, lenient: bo
 /** One line: what is wrong, and where one finds help about the command line. */
 function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
-  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : ''
-  const line = `${text}${cause}`.replaceAll(/\s*\n\s*/g, ' ')
+  const line = text.replaceAll(/\s*\n\s*/g, ' ')
   if (error instanceof ParseError) return `the page is wrong at ${line}`
   return isUsageError(error) ? `${line}; try --help` : line
 }

@@ -56,6 +56,8 @@ beforeAll(async () => {
     } else if (request.url === '/metrics') {
       response.setHeader('content-type', 'application/openmetrics-text; version=1.0.0; charset=utf-8')
       response.end(accept.startsWith('application/openmetrics-text') ? OPENMETRICS : '')
+    } else if (request.url === '/broken') {
+      response.write(GOOD, () => response.destroy())
     } else {
       response.statusCode = 404
       response.end()
@@ -148,6 +150,32 @@ describe('narthex lint', () => {
       expect(stderr).toMatch(/^narthex: [^\n]+\n$/)
     },
   )
+
+  it.each([
+    ['http://127.0.0.1:9', 'bad port; `fetch` refuses this port: serve the page on another'],
+    ['http://no-such-host.invalid/metrics', 'getaddrinfo \\w+ no-such-host.invalid; does the server run there\\?'],
+  ])('says which address could not be read, why, and what to do: %s', async (address, why) => {
+    const { code, stderr } = await narthex(['lint', address])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(new RegExp(`^narthex: cannot read ${address}: ${why}\n$`))
+  })
+
+  it('says so of an answer that breaks off', async () => {
+    const { stderr } = await narthex(['lint', `${url}/broken`])
+    expect(stderr).toBe(`narthex: cannot read ${url}/broken: other side closed; does the server run there?\n`)
+  })
+
+  it('says so of a port where nothing listens, by address and by name', async () => {
+    const closed = createServer()
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve))
+    const { port } = closed.address() as AddressInfo
+    await new Promise<void>((resolve) => closed.close(() => resolve()))
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const { stderr } = await narthex(['lint', `http://${host}:${port}/metrics`])
+      const pattern = `^narthex: cannot read http://${host}:${port}/metrics: connect ECONNREFUSED .+; does the server run there\\?\\n$`
+      expect(stderr).toMatch(new RegExp(pattern))
+    }
+  })
 
   it('says what a server answered', async () => {
     expect((await narthex(['lint', `${url}/nothing`])).stderr).toBe(`narthex: ${url}/nothing answered 404 Not Found\n`)
