@@ -32,6 +32,12 @@ export interface Collector {
   /** Names the collector in `narthex_collector_errors_total`; its constructor's name stands in. */
   readonly name?: string
   /**
+   * Whether scrapes at the same time each call `collect`, with a time-out of their own: for one that shares its work
+   * itself, as an exporter does.
+   * @default false: they share one call, which is told the first one's time-out
+   */
+  readonly concurrent?: boolean
+  /**
    * Called for each scrape; scrapes at the same time share one call. Throwing, rejecting and being late cost this
    * collector's families and nothing else.
    */

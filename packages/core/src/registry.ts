@@ -447,9 +447,11 @@ export class Registry implements Registrar, Gatherer, CollectorHost {
       } catch (error) {
         return this.#collectorFailed(collector, describeError(error))
       }
-      this.#running.set(collector, run)
-      const settled = (): void => void this.#running.delete(collector)
-      Promise.resolve(run).then(settled, settled)
+      if (collector.concurrent !== true) {
+        this.#running.set(collector, run)
+        const settled = (): void => void this.#running.delete(collector)
+        Promise.resolve(run).then(settled, settled)
+      }
     }
     if (!(run instanceof Promise)) return run
     return this.#inTime(run, timeout).catch((error: unknown) => this.#collectorFailed(collector, describeError(error)))

@@ -417,6 +417,40 @@ describe('gather()', () => {
     expect(await registry.metrics()).toContain('\ng 2\n')
   })
 
+  it('lets a scrape that shares a collection wait no longer than its own time-out', async () => {
+    recordWarnings()
+    const registry = new Registry()
+    const collect = vi.fn(() => new Promise<MetricFamily[]>((done) => void setTimeout(done, 300, [gaugeFamily('g')])))
+    registry.register({ name: 'slow', collect })
+    const patient = registry.metrics()
+    const hasty: string[] = []
+    for await (const { name } of registry.gather({ timeout: 30 })) hasty.push(name)
+    expect(hasty).toEqual(['narthex_collector_errors'])
+    expect(registry.getSampleValue('narthex_collector_errors_total', { collector: 'slow' })).toBe(1)
+    expect(await patient).toContain('\ng 1\n')
+    expect(collect).toHaveBeenCalledTimes(1)
+  })
+
+  it('asks a concurrent collector for each scrape, with the time-out of that scrape', async () => {
+    const registry = new Registry()
+    const timeouts: unknown[] = []
+    registry.register({
+      concurrent: true,
+      collect: async (options) => {
+        timeouts.push(options?.timeout)
+        await new Promise((resolve) => void setImmediate(resolve))
+        return [gaugeFamily('g')]
+      },
+    })
+    const page = async (timeout: number): Promise<number> => {
+      let count = 0
+      for await (const { name } of registry.gather({ timeout })) count += Number(name === 'g')
+      return count
+    }
+    expect(await Promise.all([page(2_000), page(1_000)])).toEqual([1, 1])
+    expect(timeouts).toEqual([2_000, 1_000])
+  })
+
   it('shares a collection that is there at once between scrapes that begin together', async () => {
     const registry = new Registry()
     const collect = vi.fn(() => [gaugeFamily('g', collect.mock.calls.length)])

@@ -55,6 +55,8 @@ const CHECK = 'check'
  */
 export class Exporter implements Collector {
   readonly name: string
+  /** Scrapes share a round, but each has a time-out of its own. */
+  readonly concurrent: boolean = true
   readonly #collectors: readonly TimedCollector[]
   readonly #check: TimedCollector | undefined
   readonly #timeout: number
@@ -63,7 +65,7 @@ export class Exporter implements Collector {
   readonly #hosts = new Set<CollectorHost>()
   /** Collectors that have failed since they last succeeded. */
   readonly #failing = new Set<string>()
-  #round: Promise<MetricFamily[]> | undefined = undefined
+  #round: Round | undefined = undefined
 
   constructor(options: ExporterOptions) {
     checkOptions(options)
@@ -89,21 +91,56 @@ export class Exporter implements Collector {
     this.#hosts.delete(host)
   }
 
-  /** Ends within its own time-out, or that of the page where it is shorter. */
+  /**
+   * Ends within its own time-out, or that of the page where it is shorter. A scrape that joins a round and may not wait
+   * for its end gets what is there by then; the rest has failed for it.
+   */
   collect({ timeout = Infinity }: Partial<CollectOptions> = {}): Promise<MetricFamily[]> {
     // A tenth less than the page waits, so that what is there by then, `_up` before all, is on it.
-    this.#round ??= this.#newRound(Math.min(this.#timeout, timeout * 0.9)).finally(() => {
+    const milliseconds = Math.min(this.#timeout, timeout * 0.9)
+    const now = monotonicSeconds()
+    const deadline = now + milliseconds / 1_000
+    if (this.#round !== undefined) {
+      return deadline < this.#round.deadline ? this.#joined(this.#round, milliseconds) : this.#round.page
+    }
+    const outcomes = new Map<TimedCollector, Outcome>()
+    const round: Round = { start: now, deadline, outcomes, page: Promise.resolve([]) }
+    this.#round = round
+    round.page = this.#run(round).finally(() => {
       this.#round = undefined
     })
-    return this.#round
+    return round.page
   }
 
-  async #newRound(milliseconds: number): Promise<MetricFamily[]> {
-    const deadline = monotonicSeconds() + milliseconds / 1_000
-    const check = await this.#check?.run(deadline)
-    if (check?.success === false) return this.#page(false, new Map())
+  /** The page of a round, or after `milliseconds` what there is of it. */
+  async #joined(round: Round, milliseconds: number): Promise<MetricFamily[]> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, milliseconds, undefined)
+    })
+    const page = await Promise.race([round.page, late])
+    clearTimeout(timer)
+    if (page !== undefined) return page
+    const error = new Error(`it has not ended within ${Math.ceil(milliseconds)} ms`)
+    if (this.#check !== undefined && round.check === undefined) {
+      this.#failed(error, CHECK)
+      return this.#page(false, new Map())
+    }
+    const outcomes = new Map(round.outcomes)
+    for (const collector of this.#collectors) {
+      if (outcomes.has(collector)) continue
+      this.#failed(error, collector.name)
+      const seconds = collector.lastStart < round.start ? undefined : monotonicSeconds() - collector.lastStart
+      outcomes.set(collector, { success: false, families: [], seconds })
+    }
+    return this.#page(isUp(round.check, outcomes), outcomes)
+  }
+
+  async #run(round: Round): Promise<MetricFamily[]> {
+    const { deadline, outcomes } = round
+    round.check = await this.#check?.run(deadline)
+    if (round.check?.success === false) return this.#page(false, new Map())
     this.#failing.delete(CHECK)
-    const outcomes = new Map<TimedCollector, Outcome>()
     // Who waited longest comes first, so that no collector always finds the time used up by others.
     const queue = this.#collectors.toSorted((a, b) => a.lastStart - b.lastStart).values()
     const work = async (): Promise<void> => {
@@ -114,17 +151,16 @@ export class Exporter implements Collector {
       }
     }
     await Promise.all(Array.from({ length: Math.min(this.#concurrency, this.#collectors.length) }, work))
-    const up = check !== undefined || [...outcomes.values()].some(({ success }) => success)
-    return this.#page(up, outcomes)
+    return this.#page(isUp(round.check, outcomes), outcomes)
   }
 
-  #page(isUp: boolean, outcomes: ReadonlyMap<TimedCollector, Outcome>): MetricFamily[] {
+  #page(up: boolean, outcomes: ReadonlyMap<TimedCollector, Outcome>): MetricFamily[] {
     const { name } = this
     const labelNames = ['collector']
-    const up = new GaugeMetricFamily({
+    const upFamily = new GaugeMetricFamily({
       name: `${name}_up`,
       help: `Whether ${name} could be read.`,
-      value: Number(isUp),
+      value: Number(up),
     })
     const success = new GaugeMetricFamily({
       name: `${name}_collector_success`,
@@ -141,7 +177,7 @@ export class Exporter implements Collector {
       success.add([collector.name], Number(outcome?.success ?? false))
       if (outcome?.seconds !== undefined) duration.add([collector.name], outcome.seconds)
     }
-    const own: MetricFamily[] = [up, success, duration].filter(({ series }) => series.length > 0)
+    const own: MetricFamily[] = [upFamily, success, duration].filter(({ series }) => series.length > 0)
     return [...own, ...this.#collectors.flatMap((collector) => outcomes.get(collector)?.families ?? [])]
   }
 
@@ -159,6 +195,21 @@ export class Exporter implements Collector {
       for (const host of this.#hosts) host.countLoss('hook_errors', 'onError')
     }
   }
+}
+
+/** What scrapes at the same time share. Times on the monotonic clock, in seconds. */
+interface Round {
+  readonly start: number
+  readonly deadline: number
+  /** Absent until it has ended, and where there is none. */
+  check?: Outcome | undefined
+  /** Of the collectors that have ended. */
+  readonly outcomes: Map<TimedCollector, Outcome>
+  page: Promise<MetricFamily[]>
+}
+
+function isUp(check: Outcome | undefined, outcomes: ReadonlyMap<TimedCollector, Outcome>): boolean {
+  return check?.success === true || [...outcomes.values()].some(({ success }) => success)
 }
 
 function collectionOf(check: (context: CollectContext) => unknown): ExporterCollector['collect'] {

@@ -223,6 +223,54 @@ describe('a time-out', () => {
     expect(begun).toBe(3)
   })
 
+  it('is that of each scrape, also of one that joins the round of another', async () => {
+    const warnings = recordWarnings()
+    let begun = 0
+    const registry = exported({
+      collectors: [
+        { name: 'quick', collect: () => [family('shop_quick')] },
+        { name: 'slow', collect: async () => (begun++, await soon(400), [family('shop_slow')]) },
+      ],
+    })
+    const patient = registry.metrics()
+    const hasty = await pageWithin(registry, 100)
+    expect(getSampleValue(hasty, 'shop_up')).toBe(1)
+    expect(getSampleValue(hasty, 'shop_quick')).toBe(1)
+    expect(getSampleValue(hasty, 'shop_collector_success', { collector: 'quick' })).toBe(1)
+    expect(getSampleValue(hasty, 'shop_collector_success', { collector: 'slow' })).toBe(0)
+    expect(getSampleValue(hasty, 'shop_collector_duration_seconds', { collector: 'slow' })).toBeGreaterThan(0.08)
+    expect(getSampleValue(hasty, 'shop_slow')).toBe(undefined)
+    expect(getSampleValue(hasty, 'narthex_collector_errors_total', { collector: 'shop/slow' })).toBe(1)
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'Collector `slow` of `shop` has failed: it has not ended within 90 ms',
+    ])
+    const page = await patient
+    expect(getSampleValue(page, 'shop_collector_success', { collector: 'slow' })).toBe(1)
+    expect(getSampleValue(page, 'shop_slow')).toBe(1)
+    expect(begun).toBe(1)
+  })
+
+  it('of a scrape that joins ends before any collector or the check: what is exported is not up for it', async () => {
+    recordWarnings()
+    const collect = async (): Promise<GaugeMetricFamily[]> => (await soon(300), [family('shop_slow')])
+    const collectors = [{ name: 'slow', collect }]
+    const failed = { check: 'shop/check', slow: 'shop/slow' }
+    for (const [collector, registry] of [
+      [failed.slow, exported({ collectors })],
+      [failed.check, exported({ collectors, check: () => soon(200) })],
+    ] as const) {
+      const patient = registry.metrics()
+      const hasty = await pageWithin(registry, 50)
+      expect(getSampleValue(hasty, 'shop_up')).toBe(0)
+      expect(getSampleValue(hasty, 'shop_collector_success', { collector: 'slow' })).toBe(0)
+      expect(getSampleValue(hasty, 'narthex_collector_errors_total', { collector })).toBe(1)
+      expect(getSampleValue(hasty, 'narthex_collector_errors_total', { collector: 'shop' })).toBe(undefined)
+      const page = await patient
+      expect(getSampleValue(page, 'shop_up')).toBe(1)
+      expect(getSampleValue(page, 'shop_slow')).toBe(1)
+    }
+  })
+
   it('ignored by a collector: no second run joins it until it ends', async () => {
     recordWarnings()
     let begun = 0
@@ -402,6 +450,13 @@ function exported(options: Omit<ExporterOptions, 'name'>): Registry & Gatherer {
   const registry = new Registry()
   registry.register(new Exporter({ name: 'shop', ...options }))
   return registry
+}
+
+/** The page that a scrape gets which waits no longer. */
+async function pageWithin(registry: Registry, timeout: number): Promise<string> {
+  let page = ''
+  for await (const chunk of registry.stream(undefined, { timeout })) page += new TextDecoder().decode(chunk)
+  return page
 }
 
 function raise(message: string): never {
