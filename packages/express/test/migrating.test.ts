@@ -82,6 +82,39 @@ describe('the page with `expressPromBundleNaming`', () => {
     expect(await pageOf(registry)).toEqual(await pageOf(register))
   })
 
+  it('names what the route tells where express-prom-bundle has what was sent', async () => {
+    const list = [
+      ['GET', '/re12'],
+      ['GET', '/files/x.txt'],
+      ['GET', '/USERS/7'],
+      ['OPTIONS', '/users/7'],
+      ['DELETE', '/users/7'],
+    ] as const
+    const paths = (families: readonly Family[]): string[] =>
+      (families[0]?.series ?? [])
+        .filter((line) => line.startsWith('_count'))
+        .map((line) => / method=(\S+) path=(.*) status_code=/.exec(line)?.slice(1).join(' ') ?? line)
+        .sort()
+    const register = new promClient.Registry()
+    await visit(promBundle({ includeMethod: true, includePath: true, includeUp: false, promRegistry: register }), list)
+    const registry = new Registry()
+    await visit(prometheus({ registry, naming: expressPromBundleNaming }), list)
+    expect(paths(await pageOf(register))).toEqual([
+      'DELETE /users/#val',
+      'GET /USERS/#val',
+      'GET /files/x.txt',
+      'GET /re12',
+      'OPTIONS /users/#val',
+    ])
+    expect(paths(await pageOf(registry))).toEqual([
+      'DELETE <unmatched>',
+      'GET /^\\/re\\d+$/',
+      'GET /files/*path',
+      'GET /users/#val',
+      'OPTIONS <unmatched>',
+    ])
+  })
+
   it('has the status classes and the buckets that both were given', async () => {
     const register = new promClient.Registry()
     const formatStatusCode = ({ statusCode }: express.Response): string => `${Math.floor(statusCode / 100)}xx`
@@ -215,6 +248,8 @@ async function visit(
   app.post('/users/:id', (_request, response) => void response.sendStatus(201))
   app.use('/api', express.Router().get('/acme/orders', says))
   app.get('/shops/:shop/items/:item', says)
+  app.get(/^\/re\d+$/, says)
+  app.get('/files/*path', says)
   app.get('/events', (_request, response) => void response.type('text/event-stream').send('data: 1\n\n'))
   app.get('/fails', (_request, response) => void response.sendStatus(503))
   const server = createServer(app)

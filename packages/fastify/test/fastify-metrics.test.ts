@@ -57,6 +57,24 @@ describe('the page with `fastifyMetricsNaming`', () => {
   })
 })
 
+it('has scrapes under the route of the page as fastify-metrics does, where it is told to record them', async () => {
+  const scrapes = async (app: FastifyInstance): Promise<string[]> => {
+    await app.inject('/metrics')
+    const { body } = await app.inject('/metrics')
+    await app.close()
+    return body.split('\n').filter((line) => line.startsWith('http_request_duration_seconds_count'))
+  }
+  const peer = fastify()
+  await peer.register(fastifyMetrics.default, { clearRegisterOnInit: true, defaultMetrics: { enabled: false } })
+  const line = 'http_request_duration_seconds_count{method="GET",route="/metrics",status_code="200"} 1'
+  expect(await scrapes(peer)).toEqual([line])
+  for (const recordScrapes of [true, false]) {
+    const app = fastify()
+    await app.register(prometheus, { registry: new Registry(), naming: fastifyMetricsNaming, recordScrapes })
+    expect(await scrapes(app)).toEqual(recordScrapes ? [line] : [])
+  }
+})
+
 it('shows the durations that fastify-metrics shows, with `code` for `status_code`', async () => {
   const peer = fastify()
   await peer.register(fastifyMetrics.default, { clearRegisterOnInit: true, defaultMetrics: { enabled: false } })
