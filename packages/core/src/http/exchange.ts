@@ -1,5 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { monotonicSeconds } from '../clock.ts'
 import { contentTypeOf } from './content-type.ts'
 
@@ -60,7 +60,7 @@ interface Connection {
   /** The response whose turn it is. Node's own affair: where it is missing, all exchanges are kept below. */
   readonly _httpMessage?: (ServerResponse & Followed) | null
   once?(event: 'close', listener: (this: Connection) => void): void
-  /** Exchanges that began before it was their turn, while they are open. */
+  /** Open exchanges whose response it does not have: it is not their turn, or an application has detached them. */
   [KEY]?: Set<AnyExchange>
 }
 
@@ -94,7 +94,7 @@ export class Exchange<Request> {
   isComplete = false
   /** The exchange of another owner that follows the same response. */
   next: AnyExchange | undefined = undefined
-  /** Where it waits for its turn. */
+  /** Where it is kept while its response is not the one that the connection has. */
   waiting: Set<AnyExchange> | undefined = undefined
 
   /**
@@ -147,9 +147,7 @@ export class Exchange<Request> {
       connection.once?.('close', onConnectionEnd)
     }
     if (!shared.isTold) response.on('finish', onEnd)
-    if (hasTurn) return
-    waiting.add(this as unknown as AnyExchange)
-    this.waiting = waiting
+    if (!hasTurn) wait(this as unknown as AnyExchange, waiting)
   }
 
   /** Nobody tells of the end again, and one that was told of is not counted here. */
@@ -219,6 +217,23 @@ function listen(): void {
     const first = Exchange.first((message as { response: ServerResponse }).response)
     if (first !== undefined) settle(first, true)
   })
+  keepDetached()
+}
+
+/** A response whose connection an application takes for itself is not the connection's any more when that closes. */
+function keepDetached(): void {
+  const original = ServerResponse.prototype.detachSocket
+  ServerResponse.prototype.detachSocket = function detachSocket(connection) {
+    const first = Exchange.first(this)
+    // Node detaches every response, once it has told of its end.
+    if (first?.isSettled === false) wait(first, (connection as Connection)[KEY])
+    original.call(this, connection)
+  }
+}
+
+function wait(exchange: AnyExchange, waiting: Set<AnyExchange> | undefined): void {
+  waiting?.add(exchange)
+  exchange.waiting = waiting
 }
 
 type WriteHead = (this: ServerResponse, status?: unknown, reason?: unknown, headers?: unknown) => ServerResponse

@@ -1,9 +1,9 @@
 import { createServer, request as httpRequest, Agent, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { Exchange, type ExchangeListener } from '@narthex/core/http'
 import { expect, it } from 'vitest'
 
-it('adds nothing to a connection for each request, and forgets a response that has ended', async () => {
+it('adds nothing to a connection for each request', async () => {
   const ended: boolean[] = []
   const listener: ExchangeListener<IncomingMessage> = {
     headersSent: () => {},
@@ -116,4 +116,31 @@ it('takes an upload that was cut off for one that the client left, whatever a fr
   setTimeout(() => upload.destroy(), 50)
   await expect.poll(() => ends, { timeout: 5_000 }).toEqual([false])
   await new Promise((resolve) => server.close(resolve))
+})
+
+it('tells of the end of pipelined requests whose turn never came, and of a connection that an application took', async () => {
+  const told: string[] = []
+  const listener: ExchangeListener<IncomingMessage> = {
+    headersSent: () => {},
+    settled: ({ request }, _response, isComplete) => void told.push(`${request.url} ${isComplete}`),
+  }
+  const server = createServer((request, response) => {
+    new Exchange({}, listener, undefined, request, request, response, 'GET')
+    const { socket } = request
+    if (request.url === '/taken') response.detachSocket(socket)
+    if (request.url?.startsWith('/last') === true) setImmediate(() => socket.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  for (const paths of [
+    ['/slow', '/waits', '/last'],
+    ['/taken', '/last-with-it'],
+  ]) {
+    const client = connect(port, '127.0.0.1')
+    for (const path of paths) client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await new Promise((resolve) => client.resume().once('close', resolve))
+  }
+  await new Promise((resolve) => server.close(resolve))
+  const expected = ['/last false', '/last-with-it false', '/slow false', '/taken false', '/waits false']
+  expect(told.toSorted()).toEqual(expected)
 })
