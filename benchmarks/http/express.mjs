@@ -7,6 +7,17 @@ const middlewares = {
     const { prometheus } = await import('@narthex/express')
     return [prometheus()]
   },
+  // Not in the table: for `alternate.mjs`.
+  nothing: async () => [(_request, _response, next) => next()],
+  'two clock reads': async () => {
+    const { begin } = await import('./least.mjs')
+    return [
+      (_request, response, next) => {
+        begin(response)
+        next()
+      },
+    ]
+  },
   // Both peers with the three labels of the others, and with the route for a path as their documents advise: their
   // default takes every URL for a series of its own (promster) or guesses ids in it, which costs more.
   'express-prom-bundle': async () => {

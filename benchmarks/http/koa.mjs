@@ -8,6 +8,17 @@ const middlewares = {
     const { prometheus } = await import('@narthex/koa')
     return [prometheus()]
   },
+  // Not in the table: for `alternate.mjs`.
+  nothing: async () => [(_context, next) => next()],
+  'two clock reads': async () => {
+    const { begin } = await import('./least.mjs')
+    return [
+      (context, next) => {
+        begin(context.res)
+        return next()
+      },
+    ]
+  },
   'prom-client by hand': async () => {
     const { begin } = await import('./by-hand.mjs')
     return [

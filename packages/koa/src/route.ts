@@ -32,7 +32,7 @@ function isMiddleware(path: Path, matched: readonly Layer[] | undefined): boolea
   return found
 }
 
-/** Without a slash at the end. An expression costs more than the whole rest (`koa` in benchmarks). */
+/** Without a slash at the end. */
 export function joinPath(base: string, path: string): string {
   let end = path.length
   while (end > 0 && path.charCodeAt(end - 1) === SLASH) end -= 1

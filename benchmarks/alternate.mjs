@@ -1,0 +1,60 @@
+// For who looks for tenths of a microsecond: `node alternate.mjs <framework> <seconds> <variant>...` has the variants in
+// one server, which they share by turns of some hundred requests, so that nothing of machine or process tells them
+// apart; each of five processes has its line. Not what a table may quote: what a variant changes in Node or in the
+// framework (diagnostics channels, prototypes) is there for the bare one as well. `node alternate.mjs koa 5 bare nothing
+// 'two clock reads' narthex` says what middleware costs that does nothing, and a latency that is not recorded.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { lowerQuartile, median } from './statistics.mjs'
+
+const WARM_UP_SECONDS = 5
+const PROCESSES = 5
+const [, , framework, seconds, ...variants] = process.argv
+
+const rows = []
+for (let round = 0; round < PROCESSES; round++) {
+  // Another one first in each.
+  const order = variants.map((_, index) => (index + round) % variants.length)
+  const turns = await measure(order.map((index) => variants[index]))
+  const times = []
+  order.forEach((index, place) => (times[index] = lowerQuartile(turns[place])))
+  rows.push(times)
+  console.log(times.map((time) => time.toFixed(2)).join('  '))
+}
+const bare = median(rows.map(([time]) => time))
+for (const [index, variant] of variants.entries()) {
+  const added = median(rows.map((times) => times[index] - times[0]))
+  console.log(`${variant}: ${added.toFixed(2)} µs, ${((100 * added) / bare).toFixed(1)} % of ${bare.toFixed(1)} µs`)
+}
+
+async function measure(order) {
+  const child = run(0, [process.execPath, script('alternate-server.mjs'), framework, ...order], ['ipc'])
+  const [{ port }] = await once(child, 'message')
+  const url = `http://127.0.0.1:${port}`
+  const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
+  const load = run(1, has('wrk') ? wrk : [process.execPath, script('autocannon.mjs'), url])
+  await sleep(1000 * WARM_UP_SECONDS)
+  child.send('begin')
+  await sleep(1000 * seconds)
+  child.send('end')
+  const [turns] = await once(child, 'message')
+  load.kill('SIGKILL')
+  child.kill()
+  return turns
+}
+
+function run(core, command, channels = []) {
+  const [program, ...options] = has('taskset') ? ['taskset', '-c', String(core), ...command] : command
+  const env = { ...process.env, NODE_ENV: 'production' }
+  return spawn(program, options, { stdio: ['ignore', 'ignore', 'inherit', ...channels], env })
+}
+
+function has(program) {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+}
+
+function script(name) {
+  return fileURLToPath(new URL(name, import.meta.url))
+}
