@@ -89,6 +89,53 @@ it('shows the durations that fastify-metrics shows, with `code` for `status_code
   expect(shown.filter((line) => line.startsWith('http_request_duration_seconds_count'))).toHaveLength(4)
 })
 
+it('leaves out the routes of `routeBlacklist` where `ignore` asks for their templates', async () => {
+  const list = ['/users/:id', /^\/api/]
+  const isListed = (url = ''): boolean =>
+    list.some((entry) => (entry instanceof RegExp ? entry.test(url) : entry === url))
+  const { peer, own } = await bothPages(
+    { registeredRoutesOnly: false, routeBlacklist: list },
+    { ignore: (request) => isHead(request) || isListed(request.routeOptions.url) },
+  )
+  expect(own).toEqual(peer.slice(0, 1))
+  const counts = own[0]?.series.filter((line) => line.startsWith('_count'))
+  expect(counts).toEqual([
+    '_count method=DELETE route=__unknown__ status_code=404: 1',
+    '_count method=GET route=/fails status_code=500: 1',
+    '_count method=GET route=__unknown__ status_code=404: 1',
+  ])
+})
+
+it('names by `route` what fastify-metrics names by `getRouteLabel`, routes that are none included', async () => {
+  const name = ({ routeOptions }: { readonly routeOptions: { readonly url?: string } }): string =>
+    routeOptions.url?.slice(1) ?? 'nothing'
+  const overrides = { labels: { getRouteLabel: name } }
+  const { peer, own } = await bothPages({ registeredRoutesOnly: false, overrides }, { route: name })
+  expect(own).toEqual(peer.slice(0, 1))
+  expect(own[0]?.series).toContain('_count method=GET route=nothing status_code=404: 1')
+})
+
+it('has in its histogram the count of the summary, which fastify-metrics can do without the former', async () => {
+  const { peer, own } = await bothPages({ registeredRoutesOnly: false, enabled: { histogram: false } }, {})
+  const countsOf = (family?: Family): unknown => family?.series.filter((line) => line.startsWith('_count'))
+  expect(peer.map(({ type }) => type)).toEqual(['summary'])
+  expect(countsOf(own[0])).toEqual(countsOf(peer[0]))
+})
+
+it('adds up what two applications on one registry count, where fastify-metrics throws', async () => {
+  const registry = new Registry()
+  const count = async (): Promise<string | undefined> => {
+    const app = fastify()
+    await app.register(prometheus, { registry, naming: fastifyMetricsNaming, ignore: isHead })
+    return /route="\/users\/:id",status_code="200"\} (\d+)$/m.exec(await pageAfter(app, {}))?.[1]
+  }
+  expect([await count(), await count()].map(Number)).toEqual([2, 4])
+
+  const defaultMetrics = { enabled: false }
+  await fastify().register(fastifyMetrics.default, { clearRegisterOnInit: true, defaultMetrics })
+  await expect(async () => fastify().register(fastifyMetrics.default, { defaultMetrics })).rejects.toThrow('already')
+})
+
 /** Both pages after the same requests to the same application. */
 async function bothPages(
   routeMetrics: object,
