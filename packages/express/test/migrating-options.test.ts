@@ -181,6 +181,32 @@ async function ofPromster(options: object): Promise<string[]> {
   return countsOf(await promster.defaultRegister.metrics())
 }
 
+it('a slow answer falls into the bucket of the peers, and its time is in the sum', async () => {
+  const slow: RequestHandler = (_request, response) => void setTimeout(() => response.send('ok'), 80)
+  const buckets = [0.05, 30]
+  const recorded = async (middleware: RequestHandler, source: PeerRegister | Registry): Promise<unknown> => {
+    await statusesOf(['GET /slow', 'GET /slow'], (app) => app.use(middleware).get('/slow', slow))
+    const values = new Map<string, number>()
+    for (const [, name, value] of (await source.metrics()).matchAll(/^http_request_duration_seconds_(\S+) (.*)$/gm))
+      values.set(/le="[^"]+"|^sum|^count/.exec(name as string)?.[0] ?? '', Number(value))
+    const { sum, ...counts } = Object.fromEntries(values)
+    expect(sum).toBeGreaterThan(0.15)
+    expect(sum).toBeLessThan(10)
+    return counts
+  }
+  const expected = { 'le="0.05"': 0, 'le="30"': 2, 'le="+Inf"': 2, count: 2 }
+  const promRegistry = new PeerRegistry()
+  expect(await recorded(promBundle({ ...both, promRegistry, buckets }), promRegistry)).toEqual(expected)
+  promster.defaultRegister.clear()
+  const metricBuckets = { httpRequestDurationInSeconds: buckets }
+  const ofTheirs = promster.createMiddleware({ options: { metricBuckets } })
+  expect(await recorded(ofTheirs, promster.defaultRegister)).toEqual(expected)
+  for (const naming of [expressPromBundleNaming, promsterNaming]) {
+    const registry = new Registry()
+    expect(await recorded(prometheus({ registry, naming, buckets }), registry)).toEqual(expected)
+  }
+})
+
 async function ofBundle(options: object): Promise<string[]> {
   const promRegistry = new PeerRegistry()
   await visit(promBundle({ ...both, promRegistry, ...options }))

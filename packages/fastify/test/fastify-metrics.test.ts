@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry, samplesOf } from '@narthex/core'
 import { fastifyMetricsNaming } from '@narthex/core/http'
 import { parseText } from '@narthex/core/parse'
@@ -120,6 +121,32 @@ it('has in its histogram the count of the summary, which fastify-metrics can do 
   const countsOf = (family?: Family): unknown => family?.series.filter((line) => line.startsWith('_count'))
   expect(peer.map(({ type }) => type)).toEqual(['summary'])
   expect(countsOf(own[0])).toEqual(countsOf(peer[0]))
+})
+
+it('has a slow answer in the bucket of fastify-metrics, and its time in the sum', async () => {
+  const buckets = [0.05, 30]
+  const recorded = async (app: FastifyInstance): Promise<unknown> => {
+    app.get('/slow', () => sleep(80, 'ok'))
+    await Promise.all([app.inject('/slow'), app.inject('/slow')])
+    const { body } = await app.inject('/metrics')
+    await app.close()
+    const values = [...body.matchAll(/^http_request_duration_seconds_(\S+) (.*)$/gm)].map(
+      ([, name, value]) => [/le="[^"]+"|^sum|^count/.exec(name as string)?.[0], Number(value)] as const,
+    )
+    const { sum, ...counts } = Object.fromEntries(values)
+    expect(sum).toBeGreaterThan(0.15)
+    expect(sum).toBeLessThan(10)
+    return counts
+  }
+  const peer = fastify()
+  const routeMetrics = { overrides: { histogram: { buckets } } }
+  const defaultMetrics = { enabled: false }
+  await peer.register(fastifyMetrics.default, { clearRegisterOnInit: true, defaultMetrics, routeMetrics } as never)
+  const expected = { 'le="0.05"': 0, 'le="30"': 2, 'le="+Inf"': 2, count: 2 }
+  expect(await recorded(peer)).toEqual(expected)
+  const app = fastify()
+  await app.register(prometheus, { registry: new Registry(), naming: fastifyMetricsNaming, buckets })
+  expect(await recorded(app)).toEqual(expected)
 })
 
 it('adds up what two applications on one registry count, where fastify-metrics throws', async () => {
