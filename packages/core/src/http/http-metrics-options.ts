@@ -117,7 +117,7 @@ export function ignoreFrom<Request>(
   ignore: HttpMetricsOptions<Request>['ignore'],
 ): ((path: string, request: Request) => boolean) | undefined {
   if (ignore === undefined) return undefined
-  if (typeof ignore === 'function') return (_path, request) => ignore(request) === true
+  if (typeof ignore === 'function') return (_path, request) => ignore(request)
   const tests = (Array.isArray(ignore) ? (ignore as PathPattern[]) : [ignore as PathPattern]).map(testFrom)
   return (path) => tests.some((test) => test(path))
 }

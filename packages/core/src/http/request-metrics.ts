@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isPromise } from 'node:util/types'
 import { monotonicSeconds } from '../clock.ts'
 import type { LabelValue } from '../labels.ts'
 import { exponentialBuckets } from '../metrics/buckets.ts'
@@ -120,7 +121,11 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   ignores(path: string, request: Request): boolean {
     if (this.#isIgnored === undefined) return false
     try {
-      return this.#isIgnored(path, request)
+      const answer: unknown = this.#isIgnored(path, request)
+      if (answer === true) return true
+      // What is neither true nor a way to say false: a Promise.
+      if (answer) this.#hookFailed('ignore', answer)
+      return false
     } catch {
       this.#hookFailed('ignore')
       return false
@@ -254,6 +259,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       try {
         const route = this.#options.route(request, response)
         if (typeof route === 'string') return route
+        if (route !== undefined && route !== null) this.#hookFailed('route', route)
       } catch {
         this.#hookFailed('route')
       }
@@ -264,20 +270,21 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   #pushParams(labels: LabelValue[], { view, request }: Exchange<Request>): void {
     const params = view?.params?.(request)
     for (const [name, allowed] of this.#promoted) {
-      const value = params?.[name]
-      labels.push(value === undefined ? '' : allowed.has(String(value)) ? String(value) : 'other')
+      const value = params !== undefined && Object.hasOwn(params, name) ? params[name] : undefined
+      labels.push(value === undefined ? '' : promotedOf(value, allowed))
     }
   }
 
   #extraLabel(name: string, request: Request, response: ServerResponse): LabelValue {
+    let value: unknown
     try {
-      const value = this.#options.labels?.[name]?.(request, response)
+      value = this.#options.labels?.[name]?.(request, response)
       if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
       if (value === undefined || value === null) return ''
     } catch {
       // Counted below, as is a value that cannot be a label.
     }
-    this.#hookFailed('labels')
+    this.#hookFailed('labels', value)
     return ''
   }
 
@@ -285,7 +292,12 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const { exemplars } = this.#options
     if (exemplars === undefined || exemplars === false) return undefined
     try {
-      if (typeof exemplars === 'function') return exemplars(exchange.request)
+      if (typeof exemplars === 'function') {
+        const exemplar = exemplars(exchange.request)
+        if (!isPromise(exemplar)) return exemplar
+        this.#hookFailed('exemplars', exemplar)
+        return undefined
+      }
       return exemplarOf(exchange.raw.headers['traceparent'])
     } catch {
       this.#hookFailed('exemplars')
@@ -325,13 +337,26 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     return this.#names.help?.[metric] ?? HELP[metric]
   }
 
-  #hookFailed(hook: string): void {
+  /** `value` is what the hook has returned in place of an answer. */
+  #hookFailed(hook: string, value?: unknown): void {
     this.registry.countLoss('hook_errors', hook)
+    // Nobody waits for it: its rejection would end the process.
+    if (isPromise(value)) value.then(undefined, () => {})
   }
 }
 
 /** What every recorder has a name for and not always a metric. */
 type SizeOrTime = 'requestSize' | 'responseSize' | 'timeToHeaders'
+
+function promotedOf(value: unknown, allowed: ReadonlySet<string>): string {
+  try {
+    const text = String(value)
+    if (allowed.has(text)) return text
+  } catch {
+    // The application has put something in its place that makes no text.
+  }
+  return 'other'
+}
 
 function schemeOf(raw: IncomingMessage): string {
   return (raw.socket as { encrypted?: boolean } | null)?.encrypted === true ? 'https' : 'http'

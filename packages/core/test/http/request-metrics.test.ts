@@ -223,6 +223,70 @@ describe('HttpMetrics', () => {
     await app.close()
   })
 
+  it('counts what a hook returns that is no answer as it counts what throws, and lets no rejection pass', async () => {
+    const registry = new Registry()
+    const rejections: unknown[] = []
+    const onRejection = (reason: unknown): void => void rejections.push(reason)
+    process.on('unhandledRejection', onRejection)
+    const rejects = (): never => Promise.reject(new Error('hook')) as never
+    const metrics = new HttpMetrics({
+      registry,
+      route: rejects,
+      labels: { a: rejects },
+      exemplars: rejects,
+      ignore: rejects,
+    })
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        expect(metrics.ignores(request.url ?? '', request)).toBe(false)
+        metrics.follow(view, request, request, response)
+        response.end()
+      }),
+    )
+    expect((await fetch(`http://127.0.0.1:${app.port}/plain`)).status).toBe(200)
+    await settled(registry)
+    await sleep(5)
+    process.off('unhandledRejection', onRejection)
+    expect(rejections).toEqual([])
+    expect([...(await countsOf(registry)).keys()]).toEqual(['GET /plain 200'])
+    for (const hook of ['route', 'labels', 'exemplars', 'ignore']) {
+      expect([hook, registry.getSampleValue('narthex_hook_errors_total', { hook })]).toEqual([hook, 1])
+    }
+    await app.close()
+  })
+
+  it('promotes only parameters that are there, and whatever an application has made of them', async () => {
+    const registry = new Registry()
+    const promoteParams = { id: ['7', '__proto__'], constructor: ['x'] }
+    const given: unknown[] = ['7', 7, '8', '__proto__', undefined, Symbol('7'), Object.create(null), ['7']]
+    let params: { id: unknown }
+    const metrics = new HttpMetrics({ registry, promoteParams })
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        metrics.follow({ ...view, params: () => params }, request, request, response)
+        response.end()
+      }),
+    )
+    for (const id of given) {
+      params = { id }
+      await fetch(`http://127.0.0.1:${app.port}/plain`)
+      await settled(registry)
+    }
+    const countOf = (labels: Record<string, string>): number | undefined =>
+      registry.getSampleValue('http_requests_total', {
+        method: 'GET',
+        route: '/plain',
+        code: '200',
+        constructor: '',
+        ...labels,
+      } as never)
+    expect(['7', 'other', '__proto__', ''].map((id) => countOf({ id }))).toEqual([3, 3, 1, 1])
+    expect(registry.getSampleValue('narthex_hook_errors_total', { hook: 'record' })).toBeUndefined()
+    await app.close()
+  })
+
   it('sees the content type of a stream however it is set', async () => {
     const type = 'text/event-stream; charset=utf-8'
     const ways: Answer[] = [
