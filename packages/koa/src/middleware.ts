@@ -31,7 +31,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
     const isScrape = path !== false && isAt(path, context)
     if (isScrape && !recordScrapes) return servePage(context)
     try {
-      if (!hasIgnore || !metrics.ignores(context.path, context)) {
+      if (!hasIgnore || !metrics.ignores(pathOf(context), context)) {
         RequestTrail.track(context)
         if (isScrape) RequestTrail.enter(context, path)
         metrics.follow(view, context, context.req, context.res)
@@ -45,7 +45,16 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
 
 /** `context.path` costs a parser: it is for targets that are whole URLs. */
 function isAt(path: string, context: Context): boolean {
-  return isTargetAt(path, context.req.url ?? '/') ?? context.path === path
+  return isTargetAt(path, context.req.url ?? '/') ?? pathOf(context) === path
+}
+
+/** Of `http://[/` the parser throws. */
+function pathOf(context: Context): string {
+  try {
+    return context.path
+  } catch {
+    return context.req.url ?? '/'
+  }
 }
 
 const view: FrameworkView<Context> = {
