@@ -7,7 +7,7 @@ import {
   type MetricsHandlerOptions,
 } from '@narthex/core/http'
 import express, { type Request, type RequestHandler } from 'express'
-import { RequestTrail, trackRouter } from './trail.ts'
+import { onUnread, RequestTrail, trackRouter } from './trail.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and where the page is. */
 export type PrometheusOptions = AdapterOptions<Request>
@@ -28,7 +28,7 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
   const hasIgnore = options.ignore !== undefined
   trackRouter(express.Router().use(() => {}))
 
-  return function prometheus(request, response, next) {
+  const middleware: RequestHandler = function prometheus(request, response, next) {
     const isScrape = path !== false && isAt(path, request)
     if (isScrape && !recordScrapes) return serveMetrics(request, response)
     try {
@@ -45,6 +45,15 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
     if (isScrape) serveMetrics(request, response)
     else next()
   }
+  onUnread(middleware, (request, response) => {
+    try {
+      if (hasIgnore && metrics.ignores(request.url, request)) return
+      metrics.follow(RequestTrail.follow(request, response), request, request, response)
+    } catch {
+      metrics.registry.countLoss('hook_errors', 'record')
+    }
+  })
+  return middleware
 }
 
 /**

@@ -17,6 +17,8 @@ interface Shared {
   readonly templates: WeakMap<Layer, LayerTemplate | TemplateFinder | null>
   /** Prototypes of layers that tell of requests. */
   readonly tracked: WeakSet<object>
+  /** By the middleware that records. */
+  readonly unread: WeakMap<object, FollowUnread>
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
@@ -26,6 +28,7 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   hasOthers: false,
   templates: new WeakMap(),
   tracked: new WeakSet(),
+  unread: new WeakMap(),
 })
 
 function trailOf(request: Request, response: Response): RequestTrail | undefined {
@@ -214,7 +217,8 @@ function trackedHandle(original: HandleRouter): HandleRouter {
   return function handle(request, response, out) {
     if (typeof out !== 'function') return original.call(this, request, response, out)
     const trail = trailOf(request, response) ?? startTrail(request)
-    const leave = trail.layer === undefined ? leaveFirst(trail, request, out) : leaveInner(trail, request, out)
+    const leave =
+      trail.layer === undefined ? leaveFirst(trail, this, request, response, out) : leaveInner(trail, request, out)
     trail.router = this
     if (!trail.hasHooks) for (const _ in this.params) trail.hasHooks = true
     return original.call(this, request, response, leave)
@@ -222,10 +226,34 @@ function trackedHandle(original: HandleRouter): HandleRouter {
 }
 
 /** Out of a router that no layer has called: the application's own. */
-function leaveFirst(trail: RequestTrail, request: Request, out: Next): Next {
+function leaveFirst(trail: RequestTrail, router: Router, request: Request, response: Response, out: Next): Next {
   return function leave(this: unknown, error) {
+    if (!trail.isFollowed && isUnread(request)) tellUnread(router, request, response)
     note(trail, request, error)
     return out.call(this, error)
+  }
+}
+
+/** Told of a request that its router gives to no layer. Must not throw. */
+export type FollowUnread = (request: Request, response: Response) => void
+
+/** Has `middleware`, where it stands in the application's own router for all paths, told of requests it is not given. */
+export function onUnread(middleware: object, follow: FollowUnread): void {
+  shared.unread.set(middleware, follow)
+}
+
+/** Routers look for layers by a target's path: there is none in `http://[/`. Express 4 has nothing on a request then. */
+function isUnread(request: Request): boolean {
+  try {
+    return !request.url.startsWith('/') && typeof request.path !== 'string'
+  } catch {
+    return true
+  }
+}
+
+function tellUnread({ stack }: Router, request: Request, response: Response): void {
+  for (const { handle, slash, regexp } of stack) {
+    if (slash === true || regexp?.fast_slash === true) shared.unread.get(handle)?.(request, response)
   }
 }
 
