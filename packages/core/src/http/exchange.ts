@@ -82,6 +82,8 @@ export class Exchange<Request> {
   view: FrameworkView<Request> | undefined
   /** Held from beginning to end: a gauge that was reset in between is not taken below zero. */
   inFlight: { inc(): void; dec(): void } | undefined = undefined
+  /** `http` or `https`, where somebody asks: at the end, HTTP/2 has no connection to tell from. */
+  scheme = ''
   /** As it was sent; zero before that. */
   status = 0
   /** When the headers were sent; only kept where somebody asks. */

@@ -246,7 +246,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   ): LabelValue[] {
     const labels = this.#plainLabels(exchange.method, route, status)
     if (this.#names === OTEL_NAMES) {
-      labels.push(schemeOf(exchange.raw), !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '')
+      labels.push(
+        exchange.scheme || schemeOf(exchange.raw),
+        !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '',
+      )
     }
     if (this.#promoted.length > 0) this.#pushParams(labels, exchange)
     for (const name of this.#extraLabels) labels.push(this.#extraLabel(name, exchange.request, response))
@@ -307,7 +310,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   #inFlightOf(exchange: Exchange<Request>): GaugeChild | undefined {
     const { method } = exchange
-    if (this.#names === OTEL_NAMES) return this.#inFlight?.labels(method, schemeOf(exchange.raw))
+    if (this.#names === OTEL_NAMES) {
+      exchange.scheme = schemeOf(exchange.raw)
+      return this.#inFlight?.labels(method, exchange.scheme)
+    }
     if (this.#inFlight === undefined) return undefined
     this.#forgetRemoved()
     let series = this.#inFlightSeries.get(method)

@@ -1,6 +1,11 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { createServer as createServer2 } from 'node:http2'
+import {
+  type ClientHttp2Stream,
+  connect as connect2,
+  createSecureServer as createSecureServer2,
+  createServer as createServer2,
+} from 'node:http2'
 import type { AddressInfo, Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MetricError, Registry } from '@narthex/core'
@@ -8,6 +13,7 @@ import { type FrameworkView, HttpMetrics } from '@narthex/core/http'
 import { describe, expect, it } from 'vitest'
 import { countsOf, inFlight, runRequestTable, type TableApp } from '../../../../test/http-requests/run.ts'
 import { requestTable } from '../../../../test/http-requests/table.ts'
+import { certificate } from './certificate.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -223,6 +229,35 @@ describe('HttpMetrics', () => {
     await app.close()
   })
 
+  it('knows the scheme of HTTP/2 at the end of a request, however that ends', async () => {
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry, naming: 'otel' })
+    const listener = listenerOf(metrics) as unknown as Parameters<typeof createSecureServer2>[1]
+    const app = await start(registry, createSecureServer2(certificate('localhost'), listener))
+    const session = connect2(`https://127.0.0.1:${app.port}`, { rejectUnauthorized: false })
+    session.on('error', () => {})
+    const send = (path: string): ClientHttp2Stream => session.request({ ':path': path }).on('error', () => {})
+    await once(send('/plain').resume(), 'close')
+    const cancelled = send('/hang')
+    send('/hang')
+    const ended = async (): Promise<Map<string, number>> => {
+      const page = await registry.metrics()
+      const lines = [...page.matchAll(/^http_server_request_duration_seconds_count\{.*_code="(\d+)",(.*)\} (\d+)$/gm)]
+      return new Map(lines.map(([, code, rest, count]) => [`${code} ${rest}`, Number(count)]))
+    }
+    const active = { http_request_method: 'GET', url_scheme: 'https' }
+    await until(() => registry.getSampleValue('http_server_active_requests', active) === 2)
+    cancelled.close(8)
+    await until(() => registry.getSampleValue('http_server_active_requests', active) === 1)
+    session.destroy()
+    await until(() => registry.getSampleValue('http_server_active_requests', active) === 0)
+    expect([...(await ended())]).toEqual([
+      ['200 url_scheme="https"', 1],
+      ['499 url_scheme="https",error_type="client_disconnected"', 2],
+    ])
+    await app.close()
+  })
+
   it('counts what a hook returns that is no answer as it counts what throws, and lets no rejection pass', async () => {
     const registry = new Registry()
     const rejections: unknown[] = []
@@ -345,4 +380,8 @@ describe('HttpMetrics', () => {
 async function settled(registry: Registry): Promise<void> {
   do await sleep(5)
   while ((await inFlight(registry)) > 0)
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !isTrue(); tries += 1) await sleep(5)
 }
