@@ -165,7 +165,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     if (isStreamType(contentType)) {
       exchange.isStream = true
       exchange.headersAt = monotonicSeconds()
-      this.#streams()[0].labels(exchange.method).inc()
+      this.#streams()?.[0].labels(exchange.method).inc()
       return
     }
     if (this.#timeToHeaders !== undefined) exchange.headersAt = monotonicSeconds()
@@ -185,7 +185,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
     const seconds = monotonicSeconds() - exchange.start
-    if (exchange.isStream) this.#streams()[0].labels(exchange.method).dec()
+    if (exchange.isStream) this.#streams()?.[0].labels(exchange.method).dec()
     if (exchange.view?.skips?.(exchange.request) === true) return
     const status = isComplete ? exchange.status || response.statusCode : 499
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
@@ -202,7 +202,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   #recordMore(exchange: Exchange<Request>, labels: readonly LabelValue[], seconds: number): void {
     if (exchange.isStream)
-      this.#streams()[1]
+      this.#streams()?.[1]
         .labels(...labels)
         .observe(seconds)
     if (exchange.headersAt > 0) this.#timeToHeaders?.labels(...labels).observe(exchange.headersAt - exchange.start)
@@ -321,22 +321,30 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     return series
   }
 
-  /** Made with the first stream: a service without streams has no empty families on its page. */
-  #streams(): [Gauge<string>, Histogram<string>] {
+  /**
+   * Made with the first stream: a service without streams has no empty families on its page. Where the application has
+   * metrics of these names by then, there are none, and each look for them is a loss.
+   */
+  #streams(): [Gauge<string>, Histogram<string>] | undefined {
     const { names, registry } = { names: this.#names, registry: this.registry }
-    this.#streamsInFlight ??= registry.gauge({
-      name: names.streamsInFlight,
-      help: this.#helpOf('streamsInFlight'),
-      labelNames: [names.labels[0] as string],
-    })
-    this.#streamDuration ??= registry.histogram({
-      name: names.streamDuration,
-      help: this.#helpOf('streamDuration'),
-      labelNames: this.#duration.labelNames,
-      buckets: STREAM_BUCKETS,
-      maxSeries: this.#options.maxSeries,
-    })
-    return [this.#streamsInFlight, this.#streamDuration]
+    try {
+      this.#streamsInFlight ??= registry.gauge({
+        name: names.streamsInFlight,
+        help: this.#helpOf('streamsInFlight'),
+        labelNames: [names.labels[0] as string],
+      })
+      this.#streamDuration ??= registry.histogram({
+        name: names.streamDuration,
+        help: this.#helpOf('streamDuration'),
+        labelNames: this.#duration.labelNames,
+        buckets: STREAM_BUCKETS,
+        maxSeries: this.#options.maxSeries,
+      })
+      return [this.#streamsInFlight, this.#streamDuration]
+    } catch {
+      this.#hookFailed('record')
+      return undefined
+    }
   }
 
   #helpOf(metric: HttpMetric): string {

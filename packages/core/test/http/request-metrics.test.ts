@@ -258,6 +258,20 @@ describe('HttpMetrics', () => {
     await app.close()
   })
 
+  it('records a stream where its own metrics clash with the application, and counts what that costs', async () => {
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry })
+    registry.gauge({ name: 'http_streams_in_flight', help: 'Of the application.' })
+    const app = await start(registry, createServer(listenerOf(metrics)))
+    const response = await fetch(`http://127.0.0.1:${app.port}/events`)
+    expect([response.status, await response.text()]).toEqual([200, 'data: 1\n\n'])
+    await settled(registry)
+    expect([...(await countsOf(registry, 'http_request_duration_seconds_count'))]).toEqual([['GET /events 200', 1]])
+    // At its beginning, at its end, and its length.
+    expect(registry.getSampleValue('narthex_hook_errors_total', { hook: 'record' })).toBe(3)
+    await app.close()
+  })
+
   it('counts what a hook returns that is no answer as it counts what throws, and lets no rejection pass', async () => {
     const registry = new Registry()
     const rejections: unknown[] = []
