@@ -132,12 +132,15 @@ async function* parts(): AsyncGenerator<string> {
 }
 
 /** Listens with two applications of the table behind one port: one for HTTP/1, one for HTTP/2 in plain text. */
-export async function startTableApp(fastify: FastifyModule): Promise<TableApp> {
-  const registry = new Registry()
+export async function startTableApp(
+  fastify: FastifyModule,
+  options: PrometheusOptions & { readonly registry: Registry } = { registry: new Registry() },
+): Promise<TableApp> {
+  const { registry } = options
   const one = fastify()
   const two = fastify({ http2: true }) as unknown as FastifyInstance
   for (const app of [one, two]) {
-    declareTable(app, { registry })
+    declareTable(app, options)
     await app.ready()
     app.server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n'))
   }
