@@ -6,6 +6,9 @@ export interface ByteCounts {
   responseBytes: number
 }
 
+/** Clients announce what they like, and leave: with 10^18 bytes a sum would not notice real ones any more. */
+const MOST_ANNOUNCED = 65_536
+
 type Write = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
 
 /**
@@ -14,7 +17,7 @@ type Write = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknow
  */
 export function countBytes(counts: ByteCounts, request: IncomingMessage, response: ServerResponse): void {
   const length = Number(request.headers['content-length'])
-  if (length >= 0) counts.requestBytes = length
+  if (length >= 0 && length <= MOST_ANNOUNCED) counts.requestBytes = length
   else countPushed(counts, request)
   const target = response as unknown as Record<'write' | 'end', Write>
   let ended = false
@@ -31,7 +34,7 @@ export function countBytes(counts: ByteCounts, request: IncomingMessage, respons
   }
 }
 
-/** A body without a length is counted as the parser hands it over. */
+/** A body without a length, or with a large one, is counted as the parser hands it over. */
 function countPushed(counts: ByteCounts, request: IncomingMessage): void {
   const own = request.push
   request.push = function (this: IncomingMessage, chunk: unknown, ...rest: never[]) {

@@ -6,7 +6,7 @@ import {
   createSecureServer as createSecureServer2,
   createServer as createServer2,
 } from 'node:http2'
-import type { AddressInfo, Server } from 'node:net'
+import { type AddressInfo, connect, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MetricError, Registry } from '@narthex/core'
 import { type FrameworkView, HttpMetrics } from '@narthex/core/http'
@@ -255,6 +255,30 @@ describe('HttpMetrics', () => {
       ['200 url_scheme="https"', 1],
       ['499 url_scheme="https",error_type="client_disconnected"', 2],
     ])
+    await app.close()
+  })
+
+  it('counts of a large body what has come, whatever was announced', async () => {
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry, sizes: true })
+    const upload: RequestListener = (request, response) => {
+      metrics.follow(undefined, request, request, response)
+      request.on('end', () => response.end()).resume()
+    }
+    const app = await start(registry, createServer(upload))
+    const sumOf = (code: string): number | undefined =>
+      registry.getSampleValue('http_request_size_bytes_sum', { method: 'POST', route: '<unmatched>', code })
+    for (const size of [10, 1_000_000]) {
+      await fetch(`http://127.0.0.1:${app.port}/`, { method: 'POST', body: Buffer.alloc(size) })
+    }
+    await until(() => sumOf('200') === 1_000_010)
+    expect(sumOf('200')).toBe(1_000_010)
+    const socket = connect(app.port, '127.0.0.1')
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${10n ** 18n}\r\n\r\n${'x'.repeat(100)}`)
+    while ((await inFlight(registry)) === 0) await sleep(2)
+    socket.destroy()
+    await settled(registry)
+    expect(sumOf('499')).toBe(100)
     await app.close()
   })
 
