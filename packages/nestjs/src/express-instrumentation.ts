@@ -50,8 +50,11 @@ function routeOf({ route, naming }: PrometheusOptions, registry: Registry, unmat
   if (route !== undefined && typeof route !== 'function') return route
   return (request, response) => {
     try {
-      const name = route?.(request, response)
+      const name: unknown = route?.(request, response)
       if (typeof name === 'string') return name
+      // Nobody waits for it: its rejection would end the process.
+      if (name instanceof Promise) name.catch(() => {})
+      if (name !== undefined && name !== null) registry.countLoss('hook_errors', 'route')
     } catch {
       registry.countLoss('hook_errors', 'route')
     }

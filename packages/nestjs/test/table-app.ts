@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from '@narthex/core'
-import { PrometheusModule } from '@narthex/nestjs'
+import { PrometheusModule, type PrometheusModuleOptions } from '@narthex/nestjs'
 import {
   type CanActivate,
   Controller,
@@ -190,7 +190,11 @@ class GuardedController {
 }
 
 /** Listens with the application of the table of requests; `wildcard` as that version of Nest spells it. */
-export async function startTableApp(platform: Platform, wildcard: string): Promise<TableApp> {
+export async function startTableApp(
+  platform: Platform,
+  wildcard: string,
+  options: PrometheusModuleOptions & { readonly registry: Registry } = { registry: new Registry() },
+): Promise<TableApp> {
   @Controller()
   class FilesController {
     @Get(wildcard)
@@ -208,8 +212,8 @@ export async function startTableApp(platform: Platform, wildcard: string): Promi
     FilesController,
   ]
 
-  const registry = new Registry()
-  @Module({ imports: [PrometheusModule.forRoot({ registry })], controllers })
+  const { registry } = options
+  @Module({ imports: [PrometheusModule.forRoot(options)], controllers })
   class TableModule {}
 
   const app = await NestFactory.create(TableModule, adapterOf(platform), { logger: false })
