@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry, samplesOf } from '@narthex/core'
+import { collectDefaultMetrics } from '@narthex/core/collectors'
 import { fastifyMetricsNaming } from '@narthex/core/http'
 import { parseText } from '@narthex/core/parse'
 import { prometheus, type PrometheusOptions } from '@narthex/fastify'
@@ -147,6 +148,35 @@ it('has a slow answer in the bucket of fastify-metrics, and its time in the sum'
   const app = fastify()
   await app.register(prometheus, { registry: new Registry(), naming: fastifyMetricsNaming, buckets })
   expect(await recorded(app)).toEqual(expected)
+})
+
+it('has the names and types of `defaultMetrics`, but for those that the documentation tells', async () => {
+  const options = { prefix: 'shop_', labels: { region: 'eu' } }
+  const typesOf = async (app: FastifyInstance): Promise<string[]> => {
+    const { body } = await app.inject('/metrics')
+    await app.close()
+    expect(body).toContain('\nshop_process_start_time_seconds{region="eu"} ')
+    return [...body.matchAll(/^# TYPE shop_(.*)$/gm)].map(([, type]) => type as string)
+  }
+  const peer = fastify()
+  const defaultMetrics = { enabled: true, ...options }
+  await peer.register(fastifyMetrics.default, { clearRegisterOnInit: true, defaultMetrics } as never)
+  const registry = new Registry()
+  using _ = collectDefaultMetrics({ registry, ...options })
+  const app = fastify()
+  await app.register(prometheus, { registry })
+  const own = await typesOf(app)
+  expect(
+    (await typesOf(peer)).filter((type) => !own.includes(type) && !type.startsWith('nodejs_eventloop_lag_')),
+  ).toEqual([
+    'nodejs_eventloop_utilization_summary summary',
+    'nodejs_eventloop_utilization_histogram histogram',
+    'nodejs_active_resources_total gauge',
+    'nodejs_active_handles gauge',
+    'nodejs_active_handles_total gauge',
+    'nodejs_active_requests gauge',
+    'nodejs_active_requests_total gauge',
+  ])
 })
 
 it('adds up what two applications on one registry count, where fastify-metrics throws', async () => {
