@@ -6,15 +6,15 @@ import { defineConfig } from 'vitest/config'
  */
 const conditions = ['@narthex/source', 'node', 'default']
 
-/** Tests that watch the clock, fill the machine or have ports of their own: one after another, when all else is done. */
+/** Tests that watch the clock or fill the machine: one after another, when all else is done. */
 const alone = [
   'packages/core/test/collectors/*.test.ts',
   'packages/core/test/http/server-load.test.ts',
   'packages/core/test/multiprocess/{chaos,pm2,restarts,killed,same-program,automatic-directory}.test.ts',
-  'examples/bookshop/test/**/*.test.ts',
-  'examples/monitoring/test/**/*.test.ts',
-  'test/**/*.test.ts',
 ]
+
+/** Tests that mostly wait for programs they have started: two at a time, with nothing beside them that keeps both cores busy. */
+const waiting = ['examples/bookshop/test/**/*.test.ts', 'examples/monitoring/test/**/*.test.ts', 'test/**/*.test.ts']
 
 export default defineConfig({
   resolve: { conditions },
@@ -28,14 +28,18 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
-          exclude: alone,
+          exclude: [...alone, ...waiting],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
-        test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { name: 'waiting', include: waiting, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
