@@ -3,10 +3,9 @@
 // apart; each of five processes has its line. Not what a table may quote: what a variant changes in Node or in the
 // framework (diagnostics channels, prototypes) is there for the bare one as well. `node alternate.mjs koa 5 bare nothing
 // 'two clock reads' narthex` says what middleware costs that does nothing, and a latency that is not recorded.
-import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { startServer } from './pinned.mjs'
 import { lowerQuartile, median } from './statistics.mjs'
 
 const WARM_UP_SECONDS = 5
@@ -30,11 +29,7 @@ for (const [index, variant] of variants.entries()) {
 }
 
 async function measure(order) {
-  const child = run(0, [process.execPath, script('alternate-server.mjs'), framework, ...order], ['ipc'])
-  const [{ port }] = await once(child, 'message')
-  const url = `http://127.0.0.1:${port}`
-  const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
-  const load = run(1, has('wrk') ? wrk : [process.execPath, script('autocannon.mjs'), url])
+  const { child, load } = await startServer('alternate-server.mjs', [framework, ...order])
   await sleep(1000 * WARM_UP_SECONDS)
   child.send('begin')
   await sleep(1000 * seconds)
@@ -43,18 +38,4 @@ async function measure(order) {
   load.kill('SIGKILL')
   child.kill()
   return turns
-}
-
-function run(core, command, channels = []) {
-  const [program, ...options] = has('taskset') ? ['taskset', '-c', String(core), ...command] : command
-  const env = { ...process.env, NODE_ENV: 'production' }
-  return spawn(program, options, { stdio: ['ignore', 'ignore', 'inherit', ...channels], env })
-}
-
-function has(program) {
-  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
-}
-
-function script(name) {
-  return fileURLToPath(new URL(name, import.meta.url))
 }

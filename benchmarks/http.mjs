@@ -5,10 +5,9 @@
 // second a bigger program came out dearer than under a load that goes on. Of all slices of a server the lower quartile
 // counts, because what disturbs one can only make it dearer. `node http.mjs express 12 bare bare` tells what differences
 // come to that are none.
-import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { startServer } from './pinned.mjs'
 import { lowerQuartile } from './statistics.mjs'
 
 // With two seconds the same program differed by a fifth from one process to the next.
@@ -17,8 +16,6 @@ const START_SECONDS = 0.1
 const SLICES = 4
 const SLICE_SECONDS = 0.05
 const [, , framework, cycles, ...variants] = process.argv
-const wrk = has('wrk', '--version')
-const taskset = has('taskset', '--version')
 
 const servers = await Promise.all(variants.map(start))
 for (const server of servers) await turn(server, WARM_UP_SECONDS, 1)
@@ -45,15 +42,7 @@ for (const { variant, microseconds } of servers) {
 console.log(JSON.stringify(results))
 
 async function start(variant) {
-  const child = run(0, [process.execPath, script('http-server.mjs'), framework, variant], ['ipc'])
-  const [{ port }] = await once(child, 'message')
-  const url = `http://127.0.0.1:${port}`
-  const load = run(
-    1,
-    wrk
-      ? ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
-      : [process.execPath, script('autocannon.mjs'), url],
-  )
+  const { child, load } = await startServer('http-server.mjs', [framework, variant])
   load.kill('SIGSTOP')
   return { variant, child, load, microseconds: [] }
 }
@@ -78,18 +67,4 @@ async function usage(child) {
   child.send('usage')
   const [answer] = await once(child, 'message')
   return answer
-}
-
-function run(core, command, channels = []) {
-  const [program, ...options] = taskset ? ['taskset', '-c', String(core), ...command] : command
-  const env = { ...process.env, NODE_ENV: 'production' }
-  return spawn(program, options, { stdio: ['ignore', 'ignore', 'inherit', ...channels], env })
-}
-
-function script(name) {
-  return fileURLToPath(new URL(name, import.meta.url))
-}
-
-function has(program, option) {
-  return spawnSync(program, [option], { stdio: 'ignore' }).error === undefined
 }

@@ -1,5 +1,5 @@
 import type { Counter, Histogram } from '@narthex/core'
-import { type HttpNaming, knownMethod } from '@narthex/core/http'
+import type { HttpNaming } from '@narthex/core/http'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { PrometheusOptions } from './plugin.ts'
 import { templateOf } from './route-metrics.ts'
@@ -22,15 +22,12 @@ export function initializeSeries(fastify: FastifyInstance, options: PrometheusOp
   const isKnown = extra.every((value) => value !== undefined && typeof value !== 'function')
   if (!isKnown) return
   const naming = options.naming ?? 'prometheus'
-  const custom = typeof naming === 'string' ? undefined : naming
   const names = typeof naming === 'string' ? METRICS[naming] : metricsOf(naming)
-  const template = spelled(templateOf(route.url) as string, custom?.parameters)
+  const template = templateOf(route.url) as string
   for (const each of methodsOf(route)) {
-    // As the recorder spells it: one that is not known keeps its case, as `_OTHER`.
-    const known = knownMethod(each)
-    const method = custom?.lowerCaseMethods === true && known === each ? each.toLowerCase() : known
+    const methodAndRoute = fastify.metrics.http.routeLabels(each, template)
     for (const code of codesOf(route)) {
-      const labels = [method, template, options.groupStatusCodes === true ? `${code[0] as string}xx` : code]
+      const labels = [...methodAndRoute, options.groupStatusCodes === true ? `${code[0] as string}xx` : code]
       if (naming === 'otel') labels.push(schemeOf(fastify), code >= '500' ? code : '')
       for (const name of names) {
         const metric = fastify.metrics.registry.get(name) as Counter<string> | Histogram<string> | undefined
@@ -42,11 +39,6 @@ export function initializeSeries(fastify: FastifyInstance, options: PrometheusOp
 
 function metricsOf({ requests, duration }: HttpNaming): readonly string[] {
   return requests === undefined ? [duration] : [requests, duration]
-}
-
-/** As the recorder spells it. */
-function spelled(template: string, parameters: string | undefined): string {
-  return parameters === undefined ? template : template.replaceAll(/\/:[^/]*/g, () => `/${parameters}`)
 }
 
 function methodsOf({ method }: RouteOptions): string[] {

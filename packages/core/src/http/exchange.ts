@@ -46,8 +46,8 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
 
 /**
  * A response with the exchange that has followed it first. A Map by response would cost the collector 3 µs a request: it
- * keeps what was in the tables that it has outgrown. Lists at the connections cost 0.9 µs more than a property, for each
- * request is then written into objects that are old. (`koa` in benchmarks, and `alternate.mjs koa`.)
+ * keeps what was in the tables that it has outgrown (`express` in benchmarks). A list at the connection would be written
+ * to for each request.
  */
 interface Followed {
   [KEY]?: AnyExchange
@@ -91,6 +91,7 @@ export class Exchange<Request> {
   isStream = false
   requestBytes = 0
   responseBytes = 0
+  /** Whether its end has been told of. */
   isSettled = false
   /** Once it is settled, whether the answer was given to its end. */
   isComplete = false

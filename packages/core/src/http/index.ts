@@ -13,7 +13,6 @@ export {
   fastifyMetricsNaming,
   type HttpMetric,
   type HttpNaming,
-  knownMethod,
   promsterNaming,
 } from './request-labels.ts'
 export { HTTP_METRICS_OPTIONS, type HttpMetricsOptions, type PathPattern } from './http-metrics-options.ts'

@@ -108,13 +108,15 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
    * that begin later. `route` is the template as a view tells it. Throws what `Histogram.setBuckets` throws.
    */
   setRouteBuckets(method: string, route: string, buckets: readonly number[]): void {
-    const [methodLabel, routeLabel] = this.#names.labels as [string, string]
-    const labels = {
-      [methodLabel]: knownMethod(method, this.#methods),
-      [routeLabel]: this.#names.spell?.(route) ?? route,
-    }
+    const { labels: names } = this.#names
+    const labels = Object.fromEntries(this.routeLabels(method, route).map((value, index) => [names[index], value]))
     this.#duration.setBuckets(labels, buckets)
     this.#timeToHeaders?.setBuckets(labels, buckets)
+  }
+
+  /** The values of the labels for method and route that requests of one have, of which a view tells `route`. */
+  routeLabels(method: string, route: string): [method: string, route: string] {
+    return [knownMethod(method, this.#methods), this.#names.spell?.(route) ?? route]
   }
 
   /** Whether a path is left out by the `ignore` option. */

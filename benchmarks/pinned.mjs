@@ -1,0 +1,31 @@
+// Servers and their load, on a core each where the machine can.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const hasTaskset = has('taskset')
+const hasWrk = has('wrk')
+
+/** A server's program with its arguments, once it has told its port, and a load on 16 connections that goes on until it is killed. */
+export async function startServer(name, args) {
+  const child = run(0, [process.execPath, script(name), ...args], ['ipc'])
+  const [{ port }] = await once(child, 'message')
+  const url = `http://127.0.0.1:${port}`
+  const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
+  const load = run(1, hasWrk ? wrk : [process.execPath, script('autocannon.mjs'), url])
+  return { child, load }
+}
+
+function run(core, command, channels = []) {
+  const [program, ...options] = hasTaskset ? ['taskset', '-c', String(core), ...command] : command
+  const env = { ...process.env, NODE_ENV: 'production' }
+  return spawn(program, options, { stdio: ['ignore', 'ignore', 'inherit', ...channels], env })
+}
+
+function script(name) {
+  return fileURLToPath(new URL(name, import.meta.url))
+}
+
+function has(program) {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+}
