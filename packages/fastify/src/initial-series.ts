@@ -1,6 +1,6 @@
 import type { Counter, Histogram } from '@narthex/core'
-import type { HttpNaming } from '@narthex/core/http'
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { HttpMetrics, HttpNaming } from '@narthex/core/http'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { PrometheusOptions } from './plugin.ts'
 import { templateOf } from './route-metrics.ts'
 
@@ -15,7 +15,12 @@ const METRICS: { readonly [naming in 'prometheus' | 'otel']: readonly string[] }
  * and for each status code of its response schema, or 200. Where a label cannot be known before a request, nothing is:
  * such a series would stay at zero for ever.
  */
-export function initializeSeries(fastify: FastifyInstance, options: PrometheusOptions, route: RouteOptions): void {
+export function initializeSeries(
+  metrics: HttpMetrics<FastifyRequest>,
+  fastify: FastifyInstance,
+  options: PrometheusOptions,
+  route: RouteOptions,
+): void {
   if (options.route !== undefined || Object.keys(options.promoteParams ?? {}).length > 0) return
   const own = route.config?.metrics?.labels
   const extra = Object.keys(options.labels ?? {}).map((name) => own?.[name])
@@ -25,12 +30,12 @@ export function initializeSeries(fastify: FastifyInstance, options: PrometheusOp
   const names = typeof naming === 'string' ? METRICS[naming] : metricsOf(naming)
   const template = templateOf(route.url) as string
   for (const each of methodsOf(route)) {
-    const methodAndRoute = fastify.metrics.http.routeLabels(each, template)
+    const methodAndRoute = metrics.routeLabels(each, template)
     for (const code of codesOf(route)) {
       const labels = [...methodAndRoute, options.groupStatusCodes === true ? `${code[0] as string}xx` : code]
       if (naming === 'otel') labels.push(schemeOf(fastify), code >= '500' ? code : '')
       for (const name of names) {
-        const metric = fastify.metrics.registry.get(name) as Counter<string> | Histogram<string> | undefined
+        const metric = metrics.registry.get(name) as Counter<string> | Histogram<string> | undefined
         metric?.labels(...labels, ...(extra as string[]))
       }
     }

@@ -97,7 +97,10 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   }
   const leftOut: FrameworkView<FastifyRequest> = { ...view, skips: () => true }
 
-  fastify.decorate('metrics', { registry, http: metrics })
+  // A second instance on one of Fastify's, for another registry or another page, leaves what the first has put there.
+  if (!(Object.hasOwn(fastify, 'metrics') && fastify.metrics.http instanceof HttpMetrics)) {
+    fastify.decorate('metrics', { registry, http: metrics })
+  }
   fastify.addHook('onRoute', onRoute)
   fastify.addHook('onRequest', onRequest)
   fastify.addHook('onClose', onClose)
@@ -119,7 +122,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
       checkRouteMetrics(route, labelNames)
       if (own.buckets !== undefined) setBuckets(route.method, route.url, own.buckets)
     }
-    if (initializeRoutes && own?.skip !== true) initializeSeries(fastify, options, route)
+    if (initializeRoutes && own?.skip !== true) initializeSeries(metrics, fastify, options, route)
   }
 
   /** A wrong layout is refused where the route is declared. */

@@ -576,6 +576,33 @@ describe.each(versions)('%s', (_name, fastify) => {
     expect(countsOf(await registry.metrics())).toEqual(['GET /hello 200 2'])
   })
 
+  it.each(['one registry', 'two registries'])('may be on one instance twice, with %s', async (which) => {
+    const registry = new Registry()
+    const other = which === 'one registry' ? registry : new Registry()
+    const naming = which === 'one registry' ? 'prometheus' : 'otel'
+    const app = create()
+    await app.register(prometheus, { registry })
+    await app.register(prometheus, { registry: other, path: '/more', naming, initializeRoutes: true })
+    hello(app)
+    const port = await listen(app)
+    await send(port, '/hello')
+    await app.inject('/hello')
+    await settled(registry)
+    for (const path of ['/metrics', '/more']) expect((await app.inject(path)).statusCode).toBe(200)
+    expect(countsOf(await registry.metrics())).toEqual(['GET /hello 200 2'])
+    expect(app.metrics.registry).toBe(registry)
+    const counts = (await other.metrics()).match(/^http_server_request_duration_seconds_count.* 2$/gm) ?? []
+    expect(counts).toHaveLength(which === 'one registry' ? 0 : 1)
+  })
+
+  it('has an application told that decorates its instance with the same name', async () => {
+    const app = create()
+    app.decorate('metrics', { registry: {} } as never)
+    await expect(app.register(prometheus, { registry: new Registry() })).rejects.toMatchObject({
+      code: 'FST_ERR_DEC_ALREADY_PRESENT',
+    })
+  })
+
   it('leaves no listener behind when the application is closed', async () => {
     let server = createServer()
     const app = create({
