@@ -1,6 +1,8 @@
 import type { Registry } from '@narthex/core'
+import { isTargetAt } from '@narthex/core/http'
 import type { prometheus as prometheusOfExpress, PrometheusOptions } from '@narthex/express'
 import { isSkipped, leaveOut } from './decorators/skip-metrics.decorator.ts'
+import type { Instrumented } from './http-instrumentation.ts'
 import { type CheckedOptions, optionsOfAdapter, ROUTE_METHODS } from './prometheus.options.ts'
 
 type Middleware = ReturnType<typeof prometheusOfExpress>
@@ -20,7 +22,7 @@ export interface ExpressAdapter {
 
 interface Router {
   use(middleware: Middleware): unknown
-  readonly stack: { readonly name?: string }[]
+  readonly stack: { readonly name?: string; readonly handle?: unknown }[]
 }
 
 /** An application of Express 4, with `_router` and `lazyrouter`, or of Express 5, with `router`. */
@@ -33,20 +35,36 @@ interface Application {
 /** Puts the middleware in front of everything, and tells it what only Nest knows: what has matched nothing or is skipped. */
 export function instrumentExpress(prometheus: typeof prometheusOfExpress) {
   return (options: CheckedOptions, registry: Registry) =>
-    (adapter: ExpressAdapter): void => {
-      const unmatched = new WeakSet<Request>()
+    (adapter: ExpressAdapter): Instrumented => {
+      const names: Names = new WeakMap()
       const own = optionsOfAdapter(options) as PrometheusOptions
-      const route = routeOf(own, registry, unmatched)
-      putFirst(adapter.getInstance(), prometheus({ ...own, registry, route }))
-      noteUnmatched(adapter, unmatched)
+      const recorder = prometheus({ ...own, registry, route: routeOf(own, registry, names) })
+      putFirst(adapter.getInstance(), recorder)
+      noteUnmatched(adapter, names, nameOfUnmatched(own))
       for (const name of ROUTE_METHODS) leaveSkippedOut(adapter as never, name, registry)
+      return {
+        addPage(path, page, isRecorded) {
+          const middleware: Middleware = function prometheusPage(request, response, next) {
+            if (!(isTargetAt(path, request.url) ?? request.path === path)) return next()
+            names.set(request, path)
+            page.serve(request, response)
+          }
+          putFirst(adapter.getInstance(), middleware, isRecorded ? recorder : undefined)
+        },
+      }
     }
 }
 
+/** Of requests that Express gives to middleware, where only Nest knows what that is called. */
+type Names = WeakMap<Request, string>
+
+function nameOfUnmatched({ naming }: PrometheusOptions): string {
+  const unmatched = typeof naming === 'object' ? naming.unmatched : naming === 'otel' ? '' : undefined
+  return unmatched ?? '<unmatched>'
+}
+
 /** Nest answers a 404 in middleware, and with a prefix in a route: what they are called tells nothing. */
-function routeOf({ route, naming }: PrometheusOptions, registry: Registry, unmatched: WeakSet<Request>): RouteOption {
-  const unmatchedName = typeof naming === 'object' ? naming.unmatched : naming === 'otel' ? '' : undefined
-  const nameOfUnmatched = unmatchedName ?? '<unmatched>'
+function routeOf({ route }: PrometheusOptions, registry: Registry, names: Names): RouteOption {
   if (route !== undefined && typeof route !== 'function') return route
   return (request, response) => {
     try {
@@ -58,16 +76,16 @@ function routeOf({ route, naming }: PrometheusOptions, registry: Registry, unmat
     } catch {
       registry.countLoss('hook_errors', 'route')
     }
-    return unmatched.has(request) ? nameOfUnmatched : undefined
+    return names.get(request)
   }
 }
 
-function noteUnmatched(adapter: ExpressAdapter, unmatched: WeakSet<Request>): void {
+function noteUnmatched(adapter: ExpressAdapter, names: Names, name: string): void {
   const { setNotFoundHandler } = adapter
   adapter.setNotFoundHandler = function (handler, ...rest) {
     const noting: Handler = (request, response, next) => {
       // Once the headers are out it is known who has answered, whatever it called `next` for.
-      if (!response.headersSent) unmatched.add(request)
+      if (!response.headersSent) names.set(request, name)
       return handler(request, response, next)
     }
     return setNotFoundHandler.call(this, noting, ...rest)
@@ -78,23 +96,24 @@ function noteUnmatched(adapter: ExpressAdapter, unmatched: WeakSet<Request>): vo
  * In front of what is in the router already. Express 4 makes that with the first `use`, from settings that an application
  * may yet have to make: the middleware waits for it. With Express 5 Nest has had it made.
  */
-function putFirst(app: Application, middleware: Middleware): void {
+function putFirst(app: Application, middleware: Middleware, behind?: Middleware): void {
   const { lazyrouter } = app
   if (typeof lazyrouter !== 'function' || app._router !== undefined)
-    return insert(app._router ?? app.router, middleware)
+    return insert(app._router ?? app.router, middleware, behind)
   app.lazyrouter = function (this: Application) {
     const isNew = this._router === undefined
     lazyrouter.call(this)
-    if (isNew) insert(this._router as unknown as Router, middleware)
+    if (isNew) insert(this._router as unknown as Router, middleware, behind)
   }
 }
 
-/** In front of all but what gives requests their methods, in Express 4. */
-function insert(router: Router, middleware: Middleware): void {
+/** In front of all but what gives requests their methods, in Express 4, and what it is to come behind. */
+function insert(router: Router, middleware: Middleware, behind: Middleware | undefined): void {
   router.use(middleware)
   const { stack } = router
   const own = stack.pop() as (typeof stack)[number]
-  stack.splice(stack.findIndex(({ name }) => name === 'expressInit') + 1, 0, own)
+  const before = stack.findLastIndex(({ name, handle }) => name === 'expressInit' || handle === behind)
+  stack.splice(before + 1, 0, own)
 }
 
 function leaveSkippedOut(adapter: { [name: string]: unknown }, name: string, registry: Registry): void {

@@ -1,8 +1,11 @@
 import type { AnyFunction, Registry } from '@narthex/core'
+import { isTargetAt } from '@narthex/core/http'
 import type { prometheus as prometheusOfFastify, PrometheusOptions } from '@narthex/fastify'
 import { SetMetadata } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
 import { isSkipped } from './decorators/skip-metrics.decorator.ts'
+import type { Instrumented } from './http-instrumentation.ts'
+import type { MetricsPage } from './prometheus.controller.ts'
 import { type CheckedOptions, optionsOfAdapter, ROUTE_METHODS } from './prometheus.options.ts'
 
 type Instance = Parameters<typeof prometheusOfFastify>[0]
@@ -20,7 +23,7 @@ const ROUTE_CONFIG = '__fastify_route_config__'
 /** Hooks the plugin in, in front of all other hooks, and tells it which routes are skipped. */
 export function instrumentFastify(prometheus: typeof prometheusOfFastify) {
   return (options: CheckedOptions, registry: Registry) =>
-    async (adapter: FastifyAdapter): Promise<void> => {
+    (adapter: FastifyAdapter): Instrumented => {
       for (const name of ROUTE_METHODS) configureSkipped(adapter as never, name)
       const instance = adapter.getInstance()
       const others = new Set(requestHooks(instance))
@@ -28,8 +31,24 @@ export function instrumentFastify(prometheus: typeof prometheusOfFastify) {
       const installed = prometheus(instance, { ...(optionsOfAdapter(options) as PrometheusOptions), registry })
       // Fastify adds hooks in turn: those of the plugin are there, and nobody else's yet.
       instance.after(() => putFirst(requestHooks(instance), others))
-      await installed
+      return { installed, addPage: (path, page, isRecorded) => addPage(instance, path, page, isRecorded) }
     }
+}
+
+/** Answered in a hook, as the plugin's own page is, and right behind that one. The route is its name in the metrics. */
+function addPage(instance: Instance, path: string, page: MetricsPage, isRecorded: boolean): void {
+  const config = { metrics: { skip: !isRecorded } }
+  instance.all(path, { config, schema: { hide: true } as object }, (request, reply) => page.serve(request, reply))
+  const hook = (request: { readonly raw: { readonly url?: string } }, reply: unknown, done: () => void): void => {
+    if (isTargetAt(path, request.raw.url as string) === true) page.serve(request, reply)
+    else done()
+  }
+  instance.addHook('onRequest', hook)
+  instance.after(() => {
+    const hooks = requestHooks(instance)
+    const own = hooks.indexOf(hook)
+    if (own > 1) hooks.splice(1, 0, ...hooks.splice(own, 1))
+  })
 }
 
 /** Nest has a hook that runs all middleware before there is a module: an answer from there would hide the page. */

@@ -1,22 +1,37 @@
 import { MetricError, type Registry } from '@narthex/core'
+import { adapterParts, HttpMetrics } from '@narthex/core/http'
 import { Logger } from '@nestjs/common'
 import type { HttpAdapterHost } from '@nestjs/core'
 import { type ExpressAdapter, instrumentExpress } from './express-instrumentation.ts'
 import { type FastifyAdapter, instrumentFastify } from './fastify-instrumentation.ts'
-import type { CheckedOptions } from './prometheus.options.ts'
+import type { MetricsPage } from './prometheus.controller.ts'
+import { type CheckedOptions, refuse } from './prometheus.options.ts'
 
-/** Hooks a recorder into a server; a Promise where it may fail later. */
-type Instrument = (adapter: never) => void | Promise<void>
+/** A server that a recorder was hooked into. */
+export interface Instrumented {
+  /** Where that may fail later. */
+  readonly installed?: Promise<void>
+  /** Serves one more page, as far outside as the first one. */
+  addPage(path: string, page: MetricsPage, isRecorded: boolean): void
+}
+
+type Instrument = (adapter: never) => Instrumented
 
 type Platform = 'express' | 'fastify'
 
 /** What every adapter of Nest has, and what the module leaves on it. */
 interface HttpAdapter {
   getType(): string
-  [RECORDED]?: Set<Registry>
+  [RECORDED]?: Map<Registry, Recording>
 }
 
-/** The registries that requests are recorded in already: two modules of the same options hook in once. */
+interface Recording {
+  readonly server: Instrumented
+  /** By path, the options of the module that has the page there. */
+  readonly pages: Map<string, CheckedOptions>
+}
+
+/** The registries that requests are recorded in already: several modules of one hook in once. */
 const RECORDED = Symbol('@narthex/nestjs/recorded')
 
 /** Bundlers see both packages; neither has to be there. */
@@ -35,22 +50,25 @@ const LOADERS: {
 export class HttpInstrumentation {
   readonly #options: CheckedOptions
   readonly #registry: Registry
+  readonly #page: MetricsPage
   readonly #instruments = new Map<string, Instrument | { readonly missing: unknown }>()
   /** Of an adapter that came after the providers: awaited before the application starts. */
   installed: Promise<void> = Promise.resolve()
 
-  constructor(options: CheckedOptions, registry: Registry) {
+  constructor(options: CheckedOptions, registry: Registry, page: MetricsPage) {
     this.#options = options
     this.#registry = registry
+    this.#page = page
   }
 
   static async start(
     options: CheckedOptions,
     registry: Registry,
+    page: MetricsPage,
     host: HttpAdapterHost,
     loaders: typeof LOADERS = LOADERS,
   ): Promise<HttpInstrumentation> {
-    const instrumentation = new HttpInstrumentation(options, registry)
+    const instrumentation = new HttpInstrumentation(options, registry, page)
     if (options.http) await instrumentation.#start(host, loaders)
     return instrumentation
   }
@@ -89,10 +107,31 @@ export class HttpInstrumentation {
       return
     }
     if (typeof instrument !== 'function') throw missingPackage(platform, instrument.missing)
-    const recorded = (adapter[RECORDED] ??= new Set())
-    if (recorded.has(this.#registry)) return
-    recorded.add(this.#registry)
-    return instrument(adapter as never)
+    const recorded = (adapter[RECORDED] ??= new Map())
+    const recording = recorded.get(this.#registry)
+    if (recording !== undefined) return this.#join(recording)
+    const server = instrument(adapter as never)
+    const { path } = this.#options
+    recorded.set(this.#registry, { server, pages: new Map(path === false ? [] : [[path, this.#options]]) })
+    return server.installed
+  }
+
+  /** What another module records already is not recorded twice; a page of this one's is served beside that one's. */
+  #join({ server, pages }: Recording): void {
+    const { path, authorize, recordScrapes } = this.#options
+    // Refuses what would be recorded otherwise.
+    void new HttpMetrics({
+      ...adapterParts('PrometheusModule', this.#options, ['http']).recorder,
+      registry: this.#registry,
+    })
+    if (path === false) return
+    const other = pages.get(path)
+    if (other === undefined) {
+      pages.set(path, this.#options)
+      server.addPage(path, this.#page, recordScrapes)
+    } else if ((other.authorize === undefined) !== (authorize === undefined)) {
+      refuse('authorize', `to be given by all modules that have the page at \`${path}\`, or by none`, authorize)
+    }
   }
 }
 

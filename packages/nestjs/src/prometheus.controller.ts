@@ -1,7 +1,7 @@
 import type { Registry } from '@narthex/core'
 import { metricsHandler, type MetricsHandlerOptions, SCRAPE_OPTIONS } from '@narthex/core/http'
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common'
-import { leaveOut, type RawResponse } from './decorators/skip-metrics.decorator.ts'
+import { forget, type RawResponse } from './decorators/skip-metrics.decorator.ts'
 import type { CheckedOptions } from './prometheus.options.ts'
 import { METRICS_PAGE } from './prometheus.tokens.ts'
 
@@ -49,7 +49,7 @@ export class MetricsPage {
     const { raw = request as RawRequest } = request as PlatformRequest
     const { raw: answer = response as RawResponse } = response as PlatformResponse
     this.#requests.set(raw, request as PlatformRequest)
-    if (!this.#recordScrapes) leaveOut(answer, this.#registry)
+    if (!this.#recordScrapes) forget(answer, this.#registry)
     ;(response as PlatformResponse).hijack?.()
     this.#handle(raw, answer)
   }

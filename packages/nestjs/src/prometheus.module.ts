@@ -99,6 +99,8 @@ export class PrometheusModule implements OnModuleInit {
 
 const ASYNC_OPTIONS = 'imports, inject, useFactory, useClass, useExisting, controller and global'
 
+const MODULE_ID = Symbol('@narthex/nestjs/module')
+
 type Prepare = (options: CheckedOptions) => CheckedOptions
 
 function moduleFrom(
@@ -124,6 +126,8 @@ function moduleFrom(
     global,
     controllers: own !== undefined ? [own] : typeof controller === 'function' ? [controller] : [],
     providers: [
+      // Nest 10 takes two modules for one whose metadata reads alike, and what tells these apart is in closures.
+      { provide: MODULE_ID, useValue: crypto.randomUUID() },
       provideOptions(prepare),
       {
         provide: Registry,
@@ -137,7 +141,7 @@ function moduleFrom(
       },
       {
         provide: HTTP_INSTRUMENTATION,
-        inject: [PROMETHEUS_OPTIONS, Registry, HttpAdapterHost],
+        inject: [PROMETHEUS_OPTIONS, Registry, METRICS_PAGE, HttpAdapterHost],
         useFactory: HttpInstrumentation.start,
       },
     ],

@@ -98,7 +98,10 @@ describe.each(platforms)('on %s', (platform) => {
     const reject = (): Promise<never> => Promise.reject(missing)
     const host = { httpAdapter: { getType: () => platform } }
     const begin = (): Promise<unknown> =>
-      HttpInstrumentation.start(checkOptions({}), new Registry(), host as never, { express: reject, fastify: reject })
+      HttpInstrumentation.start(checkOptions({}), new Registry(), {} as never, host as never, {
+        express: reject,
+        fastify: reject,
+      })
     await expect(begin()).rejects.toThrow(MetricError)
     await expect(begin()).rejects.toMatchObject({
       message: `PrometheusModule: expected \`${name}\` to be installed, which records requests on this platform: npm install ${name}`,

@@ -4,6 +4,7 @@ import { useNest } from './nest-version.ts'
 await useNest(11)
 for (const feature of [
   'module',
+  'imports',
   'page',
   'http',
   'routes',

@@ -62,3 +62,12 @@ export function leaveOut(response: RawResponse, registry: Registry): () => void 
   exchange.view = LEFT_OUT
   return () => void (exchange.view = view)
 }
+
+/** Leaves it out for good, also of what is in flight. */
+export function forget(response: RawResponse, registry: Registry): void {
+  const exchange = Exchange.of(response, registry)
+  if (exchange === undefined) return
+  exchange.view = LEFT_OUT
+  exchange.inFlight?.dec()
+  exchange.inFlight = undefined
+}
