@@ -76,7 +76,9 @@ export function measured<M extends AnyMetric>(measurement: Measurement<M>): Meth
       return Reflect.apply(measuredMethod.around(this, args), this, args)
     }, method as AnyFunction)
     if (typeof target === 'object') beGivenRegistry(target, (registry) => measuredMethod.prepare(registry))
-    return { ...descriptor, value: standIn as typeof descriptor.value }
+    // In place: `applyDecorators` of Nest drops what a decorator returns.
+    descriptor.value = standIn as typeof descriptor.value
+    return descriptor
   }
 }
 
