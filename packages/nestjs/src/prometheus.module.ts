@@ -35,14 +35,9 @@ import { HTTP_INSTRUMENTATION, METRICS_PAGE, PROMETHEUS_OPTIONS } from './promet
 @Module({})
 export class PrometheusModule implements OnModuleInit {
   readonly #instrumentation: HttpInstrumentation
-  readonly #modules: ModulesContainer
 
-  constructor(
-    @Inject(HTTP_INSTRUMENTATION) instrumentation: HttpInstrumentation,
-    @Inject(ModulesContainer) modules: ModulesContainer,
-  ) {
+  constructor(@Inject(HTTP_INSTRUMENTATION) instrumentation: HttpInstrumentation) {
     this.#instrumentation = instrumentation
-    this.#modules = modules
   }
 
   /** The module with options that are known now. */
@@ -92,7 +87,6 @@ export class PrometheusModule implements OnModuleInit {
 
   /** @internal */
   onModuleInit(): Promise<void> {
-    refuseRequestScoped(this.#modules)
     return this.#instrumentation.installed
   }
 }
@@ -100,6 +94,7 @@ export class PrometheusModule implements OnModuleInit {
 const ASYNC_OPTIONS = 'imports, inject, useFactory, useClass, useExisting, controller and global'
 
 const MODULE_ID = Symbol('@narthex/nestjs/module')
+const SCOPE_CHECK = Symbol('@narthex/nestjs/scopes')
 
 type Prepare = (options: CheckedOptions) => CheckedOptions
 
@@ -129,6 +124,12 @@ function moduleFrom(
       // Nest 10 takes two modules for one whose metadata reads alike, and what tells these apart is in closures.
       { provide: MODULE_ID, useValue: crypto.randomUUID() },
       provideOptions(prepare),
+      {
+        // Not the module's own hook: with options that belong to a request, so does the module.
+        provide: SCOPE_CHECK,
+        inject: [ModulesContainer],
+        useFactory: (modules: ModulesContainer): OnModuleInit => ({ onModuleInit: () => refuseRequestScoped(modules) }),
+      },
       {
         provide: Registry,
         inject: [PROMETHEUS_OPTIONS],

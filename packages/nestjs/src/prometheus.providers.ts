@@ -18,7 +18,7 @@ import {
 import type { FactoryProvider } from '@nestjs/common'
 import type { ModulesContainer } from '@nestjs/core'
 import { refuse } from './prometheus.options.ts'
-import { getMetricToken, metricNameOf } from './prometheus.tokens.ts'
+import { getMetricToken, metricNameOf, PROMETHEUS_OPTIONS } from './prometheus.tokens.ts'
 
 /** The options of a metric, with a `collect` that can be given providers. */
 export type MetricProviderOptions<Options, Metric> = Omit<Options, 'registry' | 'collect'> & {
@@ -113,13 +113,16 @@ function providerOf<Options extends { readonly name: string }, M extends object>
   }
 }
 
-/** Throws for a metric that injects what is request-scoped: it would be there with the first request, for that one. */
+/** Throws for metrics and options that are made of what is request-scoped: they would be there for one request. */
 export function refuseRequestScoped(modules: ModulesContainer): void {
   for (const { providers } of modules.values()) {
     for (const [token, provider] of providers) {
       const metric = metricNameOf(token)
-      if (metric === undefined || provider.isDependencyTreeStatic()) continue
-      const rule = 'to name no request-scoped provider: a scrape belongs to no request'
+      if ((metric === undefined && token !== PROMETHEUS_OPTIONS) || provider.isDependencyTreeStatic()) continue
+      const rule =
+        metric === undefined
+          ? 'and factories of options to be request-scoped in no part: they are for all requests'
+          : 'to name no request-scoped provider: a scrape belongs to no request'
       const details = { subject: 'PrometheusModule', metric, argument: 'inject', rule }
       throw new MetricError('ERR_NARTHEX_INVALID_OPTION', details)
     }

@@ -8,9 +8,12 @@ for (const feature of [
   'page',
   'http',
   'routes',
+  'pipeline',
   'skip-metrics',
   'providers',
   'decorators',
+  'decorated-scopes',
+  'async-options',
   'microservices',
   'testing',
 ]) {

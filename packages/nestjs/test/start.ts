@@ -16,13 +16,13 @@ export async function start(
   platform: Platform,
   prometheus: DynamicModule | undefined,
   metadata: ModuleMetadata = {},
-  prepare: (app: INestApplication) => void = () => undefined,
+  prepare: (app: INestApplication) => void | Promise<void> = () => undefined,
 ): Promise<Started> {
   const imports = [...(prometheus === undefined ? [] : [prometheus]), ...(metadata.imports ?? [])]
   @Module({ ...metadata, imports })
   class AppModule {}
   const app = await NestFactory.create(AppModule, adapterOf(platform), { logger: false, abortOnError: false })
-  prepare(app)
+  await prepare(app)
   return listen(app)
 }
 
