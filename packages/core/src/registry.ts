@@ -65,7 +65,10 @@ const KNOWN_OPTIONS = ['labels', 'prefix', 'collectTimeout', 'exemplars', 'exemp
 const LOSSES: Readonly<Record<Loss, { help: string; label: string }>> = {
   series_overflow: { help: 'Updates that went to the overflow series of a metric at its maxSeries.', label: 'metric' },
   collector_errors: { help: 'Collections that failed, were late or clashed, by collector.', label: 'collector' },
-  hook_errors: { help: 'Functions given as options that have thrown, by option.', label: 'hook' },
+  hook_errors: {
+    help: 'Hooks that threw or gave what is no answer, such as a Promise, and recordings that failed, by hook.',
+    label: 'hook',
+  },
   multiprocess_errors: { help: 'Snapshots that could not be written, read or merged, by cause.', label: 'cause' },
   exemplars_dropped: { help: 'Exemplars that broke the rules of the format.', label: 'metric' },
 }

@@ -326,6 +326,9 @@ describe('HttpMetrics', () => {
     for (const hook of ['route', 'labels', 'exemplars', 'ignore']) {
       expect([hook, registry.getSampleValue('narthex_hook_errors_total', { hook })]).toEqual([hook, 1])
     }
+    expect(await registry.metrics()).toContain(
+      '# HELP narthex_hook_errors_total Hooks that threw or gave what is no answer, such as a Promise, and recordings that failed, by hook.\n',
+    )
     await app.close()
   })
 
