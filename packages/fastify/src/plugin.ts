@@ -168,13 +168,17 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
       const server = (raw.socket as { server?: RawServer } | null)?.server
       if (server !== undefined && server !== fastify.server) findServer(server)
     }
-    const isLeftOut =
-      own === page
-        ? !recordScrapes
-        : own?.skip === true || (hasIgnore && metrics.ignores(pathOf(raw.url as string), request))
+    const isLeftOut = own === page ? !recordScrapes : own?.skip === true || (hasIgnore && isIgnored(request))
     if (!isLeftOut) metrics.follow(view, request, raw, response)
     else if (Exchange.of(response, registry) !== undefined) metrics.follow(leftOut, request, raw, response)
     if (own?.buckets !== undefined) setBucketsOfEarly(readConfig(request), own.buckets)
+  }
+
+  /** By the path that the client has sent too, where `rewriteUrl` has put another in its place. */
+  function isIgnored(request: FastifyRequest): boolean {
+    const { url, originalUrl = url } = request.raw as RawRequest & { readonly originalUrl?: string }
+    if (metrics.ignores(pathOf(url as string), request)) return true
+    return originalUrl !== url && metrics.ignores(pathOf(originalUrl as string), request)
   }
 
   /** Routes from before the plugin are first seen with a request. */
