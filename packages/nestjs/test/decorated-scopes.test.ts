@@ -198,7 +198,7 @@ describe.each(platforms)('on %s', (platform) => {
         expect([value(`${name}_calls_total`), value(`${name}_errors_total`)]).toEqual([1, 0])
       }
       const labels = { method: 'GET', route: `/live/${what}`, code: '499' }
-      expect(registry.getSampleValue('http_requests_total', labels)).toBe(1)
+      await vi.waitFor(() => expect(registry.getSampleValue('http_requests_total', labels)).toBe(1))
     }
   })
 
