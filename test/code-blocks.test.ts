@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codeBlocks, type Run, runProgram } from './code-blocks.ts'
+import { freePort } from './free-port.ts'
 
 describe('blocks of code in Markdown', () => {
   it('are found with their line, language and words, outside and inside of lists', () => {
@@ -38,7 +38,7 @@ describe('the program of a block', () => {
   })
   afterAll(() => rm(folder, { recursive: true }))
 
-  async function run(code: string, how: Run, milliseconds = 10_000): Promise<string> {
+  async function run(code: string, how: Run, milliseconds = 50_000): Promise<string> {
     await writeFile(path.join(folder, 'program.mjs'), code)
     return runProgram('program.mjs', how, { cwd: folder, milliseconds })
   }
@@ -72,12 +72,3 @@ describe('the program of a block', () => {
     await expect(run('', { kind: 'prints', argument: 'a' })).rejects.toThrow('ended by itself')
   })
 })
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}

@@ -34,7 +34,7 @@ describe.runIf(programs.length > 0)('programs in the documentation compile and r
     for (const block of programs.filter(({ language }) => !language.endsWith('ts'))) {
       await write(path.join('built', fileOf(block, 1)), block.code)
     }
-  }, 120_000)
+  }, 240_000)
 
   it('fails to compile nowhere but in a block', () => {
     const files = programs.map((block) => path.posix.join('blocks', fileOf(block, 0)))
@@ -45,7 +45,7 @@ describe.runIf(programs.length > 0)('programs in the documentation compile and r
   it.each(programs.map((block) => [`${block.file}:${block.line}`, block] as const))('%s', async (_, block) => {
     const source = path.posix.join('blocks', fileOf(block, 0))
     expect(diagnostics.filter((line) => line.includes(source))).toEqual([])
-    await runProgram(path.join('built', fileOf(block, 1)), block.run, { cwd: folder, milliseconds: 15_000 })
+    await runProgram(path.join('built', fileOf(block, 1)), block.run, { cwd: folder, milliseconds: 50_000 })
   })
 })
 

@@ -11,6 +11,6 @@ export async function runExample(
   args: readonly string[] = [],
 ): Promise<string> {
   const main = fileURLToPath(new URL(`../examples/${name}/dist/main.js`, import.meta.url))
-  const { stdout } = await run(process.execPath, [main, ...args], { env: { ...process.env, ...env }, timeout: 20_000 })
+  const { stdout } = await run(process.execPath, [main, ...args], { env: { ...process.env, ...env }, timeout: 55_000 })
   return stdout
 }

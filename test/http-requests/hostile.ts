@@ -7,6 +7,7 @@ import { type MetricFamily, Registry, samplesOf } from '@narthex/core'
 import type { HttpMetricsOptions } from '@narthex/core/http'
 import { parseOpenMetrics } from '@narthex/core/parse'
 import { afterEach, describe, expect, it } from 'vitest'
+import { eventually, until } from '../until.ts'
 import { hookCases, oddLabels } from './hostile-hooks.ts'
 import { hostileRequests, METHODS, PARAMETERS, traceparents } from './hostile-requests.ts'
 import type { TableApp } from './run.ts'
@@ -20,6 +21,9 @@ export interface HostileSubject {
   readonly routes: readonly string[]
   readonly http2: boolean
 }
+
+/** Milliseconds that an answer, or a count, may take. */
+const PATIENCE = 20_000
 
 /** The answers that a client can bring about here are few, whatever it sends. */
 const CODES = /^(?:200|201|204|304|4\d\d|500|501)$/
@@ -107,7 +111,7 @@ export function runHostileClients(subject: HostileSubject): void {
         const session = connect2(`http://127.0.0.1:${app.port}`)
         session.on('error', () => {})
         for (let index = 0; index < 5; index += 1) session.request({ ':path': '/hang' }).on('error', () => {})
-        while ((await inFlightOf(app, names)) < 5) await sleep(2)
+        await until('five requests are in flight', async () => (await inFlightOf(app, names)) === 5, { interval: 2 })
         session.destroy()
         await expectCounts(answered + 5)
         const left = countsIn(await page(app), names).filter(({ labels }) => labels[names.code] === '499')
@@ -116,8 +120,9 @@ export function runHostileClients(subject: HostileSubject): void {
 
       /** All metrics of requests have so many, in series that the routes declare; nothing was lost, nothing is in flight. */
       async function expectCounts(expected: number): Promise<void> {
-        await until(
+        await eventually(
           async () => sum(countsIn(await page(app), names)) >= expected && (await inFlightOf(app, names)) === 0,
+          { milliseconds: PATIENCE },
         )
         const families = await page(app)
         expect(await inFlightOf(app, names)).toBe(0)
@@ -144,7 +149,7 @@ export function runHostileClients(subject: HostileSubject): void {
           labels: Object.fromEntries(oddLabels.map(({ name, value }) => [name, value as () => string])),
         })
         expect(await exchange(app.port, get('/plain'))).toMatch(/^HTTP\/1\.1 200 /)
-        await until(async () => sum(countsIn(await page(app), NAMES.prometheus)) === 1)
+        await until('it is counted', async () => sum(countsIn(await page(app), NAMES.prometheus)) === 1)
         const [series] = countsIn(await page(app), NAMES.prometheus)
         for (const { name, label = '' } of oddLabels)
           expect([name, series && valueOf(series.labels, name)]).toEqual([name, label])
@@ -164,7 +169,7 @@ export function runHostileClients(subject: HostileSubject): void {
           requests += 1
           losses[current.hook] += 1
           expect(await exchange(app.port, get('/users/7'))).toMatch(/^HTTP\/1\.1 200 /)
-          await until(async () => sum(countsIn(await page(app), NAMES.prometheus)) === requests)
+          await until('it is counted', async () => sum(countsIn(await page(app), NAMES.prometheus)) === requests)
           const found = countsIn(await page(app), NAMES.prometheus).map(({ labels, value }) => [labels['route'], value])
           expect([current.hook, current.name, found]).toEqual([current.hook, current.name, [['/users/:id', requests]]])
           const lost = lossesOf(app.registry, current.hook)
@@ -244,10 +249,6 @@ function lossesOf(registry: Registry, hook: string): number {
   return failed + (registry.getSampleValue('narthex_exemplars_dropped_total', { metric: 'http_requests' }) ?? 0)
 }
 
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 40 && !(await isTrue()); tries += 1) await sleep(5)
-}
-
 /** Counts what servers of HTTP/1 hand to their applications, past all that is tested. */
 function watchRequests(): { count: number; end(): number } {
   const servers = new Set<Server>()
@@ -306,7 +307,7 @@ function exchange(port: number, request: string): Promise<string> {
     socket.on('error', () => {})
     socket.on('data', (chunk) => (answer += chunk.toString('latin1')))
     socket.on('close', () => resolve(answer))
-    socket.setTimeout(2_000, () => socket.destroy())
+    socket.setTimeout(PATIENCE, () => socket.destroy())
   })
 }
 

@@ -3,7 +3,11 @@ import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually, until } from '../until.ts'
 import { type Ability, type Counted, type RequestRow, requestTable, type Send } from './table.ts'
+
+/** Milliseconds that an answer, or a count, may take. */
+const PATIENCE = 20_000
 
 /** What is needed of a registry: its page is held against the table as a scrape would see it. */
 export interface Page {
@@ -51,15 +55,11 @@ export function runRequestTable(subject: TableSubject): void {
       const before = await countsOf(app.registry)
       await sendRow(app, row.send)
       const expected = linesOf(row, subject.differs?.[row.name] ?? row.counted)
-      let counted = await addedSince(before, app.registry)
-      for (
-        let tries = 0;
-        tries < 200 && !(counted.length >= expected.length && (await inFlight(app.registry)) === 0);
-        tries += 1
-      ) {
-        await sleep(5)
-        counted = await addedSince(before, app.registry)
-      }
+      await eventually(
+        async () =>
+          (await addedSince(before, app.registry)).length >= expected.length && (await inFlight(app.registry)) === 0,
+        { interval: 5, milliseconds: PATIENCE },
+      )
       // A second count of the same request would come with another event of its response.
       await sleep(10)
       expect(await addedSince(before, app.registry)).toEqual(expected)
@@ -146,7 +146,7 @@ async function sendRow(app: TableApp, send: Send): Promise<void> {
 
 /** Once the request has been seen, and a little later: an upload is then read. */
 async function whenInFlight(app: TableApp): Promise<void> {
-  while ((await inFlight(app.registry)) === 0) await sleep(2)
+  await until('a request is in flight', async () => (await inFlight(app.registry)) > 0, { interval: 2 })
   await sleep(50)
 }
 
@@ -164,7 +164,7 @@ function sendRaw(app: TableApp, { raw = '', answers = Infinity, leave }: Send): 
       else if (leave === 'in the answer') setTimeout(() => socket.destroy(), 20)
     })
     socket.on('close', () => resolve())
-    socket.setTimeout(1_000, () => socket.destroy())
+    socket.setTimeout(PATIENCE, () => socket.destroy())
   })
 }
 

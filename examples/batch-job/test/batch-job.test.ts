@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +9,7 @@ import { samplesOf } from '@narthex/core'
 import { parseText } from '@narthex/core/parse'
 import { afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { requireProgram } from '../../../packages/core/test/program.ts'
+import { freePort } from '../../../test/free-port.ts'
 
 const home = fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url))
@@ -17,7 +17,7 @@ const tsc = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', im
 let folder: string
 let files: string
 
-beforeAll(() => void execFileSync(process.execPath, [tsc, '-b', home], { stdio: 'inherit' }), 60_000)
+beforeAll(() => void execFileSync(process.execPath, [tsc, '-b', home], { stdio: 'inherit' }), 120_000)
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'narthex-batch-job-'))
@@ -74,7 +74,7 @@ it('does its work where there is no gateway', async () => {
 
 async function run(env: Record<string, string>): Promise<{ code: number | null; errors: string }> {
   const own = { FOLDER: files, LIST: join(folder, 'list'), PATH: process.env['PATH'] }
-  const child = spawn(process.execPath, ['dist/main.js'], { cwd: home, env: { ...own, ...env }, timeout: 30_000 })
+  const child = spawn(process.execPath, ['dist/main.js'], { cwd: home, env: { ...own, ...env }, timeout: 60_000 })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
   const [code] = (await once(child, 'close')) as [number | null]
@@ -102,18 +102,9 @@ async function startPushgateway(): Promise<string> {
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   })
-  for (const start = performance.now(); performance.now() - start < 15_000; await sleep(50)) {
+  for (const start = performance.now(); performance.now() - start < 45_000; await sleep(50)) {
     const ready = await fetch(`http://${address}/-/ready`).catch(() => undefined)
     if (ready?.ok) return `http://${address}`
   }
-  throw new Error('The Pushgateway was not ready within 15 s.')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
+  throw new Error('The Pushgateway was not ready within 45 s.')
 }

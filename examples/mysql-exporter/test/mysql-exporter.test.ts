@@ -24,7 +24,7 @@ beforeAll(async () => {
   mariadb = started
   await mariadb.run(...GRANTS, 'CREATE DATABASE shop', 'CREATE TABLE shop.books (isbn INT PRIMARY KEY, title TEXT)')
   await mariadb.run('INSERT INTO shop.books SELECT seq, "x" FROM shop.seq_1_to_1000', 'ANALYZE TABLE shop.books')
-}, 60_000)
+}, 180_000)
 
 afterAll(() => mariadb?.[Symbol.asyncDispose]())
 
@@ -60,7 +60,7 @@ describe('the exporter of a MariaDB that is well', () => {
     await mariadb.run(...Array.from({ length: 20 }, () => 'SELECT SLEEP(0.02)'))
     // The server adds a connection's statements to the sums when it has wound the connection up.
     await expect
-      .poll(() => read('mysql_statement_duration_seconds_count', selects), { timeout: 10_000, interval: 100 })
+      .poll(() => read('mysql_statement_duration_seconds_count', selects), { interval: 100 })
       .toBeGreaterThanOrEqual((before[1] ?? 0) + 20)
     const after = await Promise.all([
       read('mysql_commands_total', { command: 'select' }),
@@ -112,7 +112,7 @@ describe('the exporter of a MariaDB that is well', () => {
 })
 
 describe('replication', () => {
-  it('is shown by a replica, and that it has stopped', { timeout: 60_000 }, async () => {
+  it('is shown by a replica, and that it has stopped', { timeout: 180_000 }, async () => {
     const replica = await LocalMariadb.start(['--server-id=2'])
     onTestFinished(() => replica[Symbol.asyncDispose]())
     await mariadb.run(`CREATE USER replica IDENTIFIED BY 'replica'`, 'GRANT REPLICATION SLAVE ON *.* TO replica')
@@ -124,13 +124,13 @@ describe('replication', () => {
     const registry = exportedFrom(new Database({ socketPath: replica.socket, user: 'root' }))
     const of = { source: `127.0.0.1:${mariadb.port}` }
     const read = async (name: string): Promise<number | undefined> => getSampleValue(await registry.metrics(), name, of)
-    await expect.poll(() => read('mysql_replication_io_running'), { timeout: 20_000 }).toBe(1)
-    await expect.poll(() => read('mysql_replication_lag_seconds'), { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => read('mysql_replication_io_running')).toBe(1)
+    await expect.poll(() => read('mysql_replication_lag_seconds')).toBe(0)
     expect(await read('mysql_replication_sql_running')).toBe(1)
     const books = { schema: 'shop', table: 'books' }
     const rows = async (): Promise<number | undefined> =>
       getSampleValue(await registry.metrics(), 'mysql_table_rows', books)
-    await expect.poll(rows, { timeout: 20_000 }).toBeGreaterThan(900)
+    await expect.poll(rows).toBeGreaterThan(900)
     await replica.run('STOP SLAVE')
     expect(await read('mysql_replication_io_running')).toBe(0)
     expect(await read('mysql_replication_lag_seconds')).toBe(undefined)
@@ -138,7 +138,7 @@ describe('replication', () => {
 })
 
 describe('a MariaDB that is not well', () => {
-  it('is down when it is gone, and up again by itself', { timeout: 60_000 }, async () => {
+  it('is down when it is gone, and up again by itself', { timeout: 180_000 }, async () => {
     const registry = exported()
     const up = async (): Promise<number | undefined> => getSampleValue(await registry.metrics(), 'mysql_up')
     expect(await up()).toBe(1)
@@ -152,19 +152,20 @@ describe('a MariaDB that is not well', () => {
     expect(await registry.metrics()).toContain('mysql_queries_total ')
   })
 
-  it('is down while it hangs, with a page in bounded time, and up again by itself', { timeout: 60_000 }, async () => {
+  it('is down while it hangs, with a page in bounded time, and up again by itself', { timeout: 180_000 }, async () => {
     const registry = exported({ timeout: 500 })
     const up = async (): Promise<number | undefined> => getSampleValue(await registry.metrics(), 'mysql_up')
-    expect(await up()).toBe(1)
+    // The first scrape connects, for which a slow machine needs more than that.
+    await expect.poll(up, { interval: 100 }).toBe(1)
     await mariadb.signal('SIGSTOP')
     try {
       // A signal has been sent before it has stopped every thread.
-      await expect.poll(up, { timeout: 10_000, interval: 100 }).toBe(0)
+      await expect.poll(up, { interval: 100 }).toBe(0)
       expect(await up()).toBe(0)
     } finally {
       await mariadb.signal('SIGCONT')
     }
-    await expect.poll(up, { timeout: 20_000, interval: 100 }).toBe(1)
+    await expect.poll(up, { interval: 100 }).toBe(1)
   })
 
   it('takes no connection more: the exporter stays within its own', async () => {
@@ -183,7 +184,7 @@ describe('a MariaDB that is not well', () => {
 
 it(
   'the program serves its page with a MariaDB of its own, and ends when it is asked to',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const folder = fileURLToPath(new URL('..', import.meta.url))
     const tsc = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url))
@@ -193,7 +194,7 @@ it(
     onTestFinished(() => void child.kill('SIGKILL'))
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-    await expect.poll(() => output, { timeout: 40_000 }).toMatch(/^Metrics: http/m)
+    await expect.poll(() => output, { timeout: 120_000 }).toMatch(/^Metrics: http/m)
     const page = await (await fetch(/^Metrics: (.*)$/m.exec(output)?.[1] ?? '')).text()
     expect(getSampleValue(page, 'mysql_up')).toBe(1)
     child.kill('SIGTERM')

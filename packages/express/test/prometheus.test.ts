@@ -5,6 +5,7 @@ import { prometheus, type PrometheusOptions } from '@narthex/express'
 import express, { type Express } from 'express'
 import { afterEach, describe, expect, it } from 'vitest'
 import { countsOf, inFlight, type TableApp } from '../../../test/http-requests/run.ts'
+import { until } from '../../../test/until.ts'
 import { listen } from './app.ts'
 
 let app: TableApp & { registry: Registry }
@@ -22,7 +23,7 @@ async function serve(options: PrometheusOptions, build: (app: Express) => void =
 async function send(path: string, init?: RequestInit): Promise<{ status: number; text: string; headers: Headers }> {
   const response = await fetch(`http://127.0.0.1:${app.port}${path}`, init)
   const text = await response.text()
-  for (let tries = 0; tries < 100 && (await inFlight(app.registry)) > 0; tries += 1) await sleep(2)
+  await until('nothing is in flight', async () => (await inFlight(app.registry)) === 0, { interval: 2 })
   return { status: response.status, text, headers: response.headers }
 }
 
@@ -254,10 +255,12 @@ describe('a client that leaves while a guard thinks', () => {
   ])('is counted once: %s', async (_where, [before, after]) => {
     const registry = new Registry()
     const served = express()
-    let goOn = (): void => {}
+    let goOn: (() => void) | undefined
+    let isLeft = false
     const isPassed = new Promise<void>((resolve) => {
       if (before) served.use(prometheus({ registry }))
-      served.use((_request, _response, next) => {
+      served.use((_request, response, next) => {
+        response.on('close', () => (isLeft = true))
         goOn = () => {
           next()
           resolve()
@@ -269,11 +272,12 @@ describe('a client that leaves while a guard thinks', () => {
     app = { ...(await listen(served, registry)), registry }
     const request = httpRequest({ port: app.port, path: '/a' }).on('error', () => {})
     request.end()
-    await sleep(50)
+    await until('the guard thinks', () => goOn !== undefined)
     request.destroy()
-    await sleep(50)
-    goOn()
+    await until('the client has left', () => isLeft)
+    goOn?.()
     await isPassed
+    // What would count a second time comes after the first.
     await sleep(20)
     expect(await inFlight(registry)).toBe(0)
     const counts = Object.values(await counted())
@@ -284,17 +288,20 @@ describe('a client that leaves while a guard thinks', () => {
 
 describe('streams', () => {
   it('keeps the length of event streams out of the latency', async () => {
+    let end = (): unknown => expect.unreachable('it has begun')
     await serve({ timeToHeaders: true }, (served) =>
       served.get('/events', (_request, response) => {
         response.type('text/event-stream')
         response.flushHeaders()
-        setTimeout(() => response.end('data: 1\n\n'), 150)
+        end = () => response.end('data: 1\n\n')
       }),
     )
     const answer = send('/events')
-    await sleep(75)
     const labels = { method: 'GET', route: '/events', code: '200' }
-    expect(app.registry.getSampleValue('http_streams_in_flight', { method: 'GET' })).toBe(1)
+    const inFlightNow = (): unknown => app.registry.getSampleValue('http_streams_in_flight', { method: 'GET' })
+    await expect.poll(inFlightNow).toBe(1)
+    await sleep(150)
+    end()
     await answer
     expect(app.registry.getSampleValue('http_streams_in_flight', { method: 'GET' })).toBe(0)
     expect(app.registry.getSampleValue('http_stream_duration_seconds_count', labels)).toBe(1)

@@ -6,6 +6,7 @@ import narthex, * as exports from '@narthex/fastify'
 import { prometheus, type PrometheusOptions } from '@narthex/fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
+import { until } from '../../../test/until.ts'
 import { type FastifyModule, versions } from './app.ts'
 
 const open: FastifyInstance[] = []
@@ -183,11 +184,11 @@ describe.each(versions)('%s', (_name, fastify) => {
       let received = ''
       socket.setEncoding('utf8').on('data', (chunk) => (received += chunk))
       socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
-      await until(() => release !== undefined)
+      await until('the request is under way', () => release !== undefined)
       const closed = app.close()
-      await until(() => !app.server.listening)
+      await until('the server drains', () => !app.server.listening)
       socket.write('GET /hello HTTP/1.1\r\nHost: a\r\n\r\n')
-      await until(async () => (await inFlight(registry)) === 2)
+      await until('two are in flight', async () => (await inFlight(registry)) === 2)
       release?.()
       await Promise.all([closed, once(socket, 'close')])
       expect(received).toContain('503 Service Unavailable')
@@ -215,9 +216,10 @@ describe.each(versions)('%s', (_name, fastify) => {
       let isReached = false
       const app = create()
       const declare = async (instance: FastifyInstance): Promise<void> => {
-        instance.addHook('onRequest', async () => {
+        instance.addHook('onRequest', async (request) => {
+          request.raw.socket.on('close', () => (gone = true))
           isReached = true
-          await until(() => gone)
+          await until('the client is gone', () => gone)
         })
         await instance.register(prometheus, { registry })
         hello(instance)
@@ -231,12 +233,9 @@ describe.each(versions)('%s', (_name, fastify) => {
       const port = await listen(app)
       const socket = connect(port, '127.0.0.1')
       socket.write('GET /hello HTTP/1.1\r\nHost: a\r\n\r\n')
-      await until(() => isReached)
+      await until('the hook is reached', () => isReached)
       socket.destroy()
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      gone = true
-      await until(() => isAnswered)
-      expect(isAnswered).toBe(true)
+      await until('it is answered', () => isAnswered)
       await new Promise((resolve) => setImmediate(resolve))
       expect(await inFlight(registry)).toBe(0)
       const expected = where === 'a scope' ? 'GET /hello 499 1' : 'GET <unmatched> 499 1'
@@ -245,7 +244,8 @@ describe.each(versions)('%s', (_name, fastify) => {
 
     it('a time-out of the connection as a client that left', async () => {
       const registry = new Registry()
-      const app = create({ connectionTimeout: 50 })
+      // Of the connection: the request has to be there by then.
+      const app = create({ connectionTimeout: 400 })
       await app.register(prometheus, { registry })
       app.get('/hang', () => {})
       const port = await listen(app)
@@ -628,13 +628,8 @@ function send(port: number, path: string, host = '127.0.0.1'): Promise<number> {
   })
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 400 && !(await condition()); tries += 1)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
 async function settled(registry: Registry): Promise<void> {
-  await until(async () => (await inFlight(registry)) === 0)
+  await until('nothing is in flight', async () => (await inFlight(registry)) === 0, { interval: 5 })
 }
 
 async function inFlight(registry: Registry): Promise<number> {

@@ -4,7 +4,7 @@ import { Registry } from '@narthex/core'
 import { Counted, InProgress, makeGaugeProvider, PrometheusModule, Timed } from '@narthex/nestjs'
 import { Controller, Get, Injectable } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { adapterOf, type Platform, platforms } from './platform.ts'
 import { linesOf } from './start.ts'
 
@@ -35,10 +35,11 @@ it.each(platforms)('applications on %s that were made anew on one registry are l
   for (let round = 0; round < 3; round += 1) gone.push(...(await live(platform, registry)))
   // The last one is held by its `collect`, until there is another.
   await live(platform, registry)
-  await vi.waitFor(() => {
+  const held = (): WeakRef<object>[] => {
     collectGarbage()
-    expect(gone.filter((each) => each.deref() !== undefined)).toEqual([])
-  })
+    return gone.filter((each) => each.deref() !== undefined)
+  }
+  await expect.poll(held).toEqual([])
   expect(linesOf(await registry.metrics())).toEqual(['{method="GET",route="/cats/:id",code="200"} 4'])
   expect(registry.getSampleValue('http_requests_in_flight', { method: 'GET' })).toBe(0)
 })

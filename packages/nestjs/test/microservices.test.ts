@@ -1,4 +1,3 @@
-import { createServer, type AddressInfo } from 'node:net'
 import { Registry } from '@narthex/core'
 import { Counted, PrometheusModule, Timed } from '@narthex/nestjs'
 import { Controller, Module } from '@nestjs/common'
@@ -6,6 +5,7 @@ import { NestFactory } from '@nestjs/core'
 import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microservices'
 import { lastValueFrom, type Observable, of, toArray } from 'rxjs'
 import { expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../test/free-port.ts'
 
 @Controller()
 class Sums {
@@ -37,11 +37,3 @@ it('message handlers are measured by the same decorators, without a server for H
   expect(registry.getSampleValue('sum_seconds_count')).toBe(1)
   expect(registry.getSampleValue('lists_total')).toBe(1)
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

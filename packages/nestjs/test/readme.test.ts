@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codeBlocks } from '../../../test/code-blocks.ts'
+import { freePort } from '../../../test/free-port.ts'
 
 const home = fileURLToPath(new URL('..', import.meta.url))
 const root = path.resolve(home, '..', '..')
@@ -26,9 +26,8 @@ describe('the documented programs', () => {
       path.join(folder, 'tsconfig.json'),
       JSON.stringify({ extends: '../../tsconfig.test.json', include: ['.'] }),
     )
-    const port = await freePort()
     for (const [index, { code }] of blocks.entries()) {
-      await writeFile(fileOf(index), code.replaceAll('3000', String(port + index)))
+      await writeFile(fileOf(index), code.replaceAll('3000', String(await freePort())))
     }
   })
 
@@ -64,12 +63,4 @@ describe('the documented programs', () => {
 
 function fileOf(index: number): string {
   return path.join(folder, `block-${index}.ts`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

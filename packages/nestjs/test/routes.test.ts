@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { Registry } from '@narthex/core'
 import { PrometheusModule, SkipMetrics } from '@narthex/nestjs'
 import { Controller, Get, Version, VersioningType } from '@nestjs/common'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { platforms } from './platform.ts'
 import { startRoutesApp } from './routes-app.ts'
 import { linesOf, start } from './start.ts'
@@ -85,7 +85,7 @@ describe.each(platforms)('on %s', (platform) => {
       const status = await ask(url, row)
       const method = row.asks.split(' ')[0]
       const line = `{method="${method}",route="${row.route}",code="${row.code}"}`
-      await vi.waitFor(async () => expect(linesOf(await registry.metrics())).not.toEqual(before))
+      await expect.poll(async () => linesOf(await registry.metrics())).not.toEqual(before)
       const after = linesOf(await registry.metrics()).filter((each) => !before.includes(each))
       expected.push(`${row.title}: ${row.code} ${line}`)
       actual.push(`${row.title}: ${status} ${after.map((each) => each.slice(0, each.lastIndexOf(' '))).join(' and ')}`)

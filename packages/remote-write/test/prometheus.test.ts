@@ -3,7 +3,11 @@ import { RemoteWriter } from '@narthex/remote-write'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { requireProgram } from '../../core/test/program.ts'
+import { until } from '../../../test/until.ts'
 import { type Receiver, startPrometheus } from './receiver.ts'
+
+const WRITTEN = 'narthex_remote_write_samples_total'
+const DROPPED = 'narthex_remote_write_dropped_samples_total'
 
 interface Series {
   readonly metric: Record<string, string>
@@ -25,7 +29,7 @@ async function queryOne(receiver: Receiver, expression: string, time?: number): 
   return Number((await query(receiver, expression, time))[0]?.value?.[1])
 }
 
-describe('A real Prometheus that takes remote writes', { timeout: 40_000 }, () => {
+describe('A real Prometheus that takes remote writes', { timeout: 120_000 }, () => {
   it('returns every value as it was observed', async (context) => {
     requireProgram('prometheus', context)
     const prometheus = await startPrometheus()
@@ -108,19 +112,21 @@ describe('A real Prometheus that takes remote writes', { timeout: 40_000 }, () =
     const errors: unknown[] = []
     const options = { staleMarkers: false, interval: 20, onError: (error: unknown) => void errors.push(error) }
     const writer = new RemoteWriter({ url: prometheus.writeUrl, registry, ...options }).start()
-    await sleep(800)
+    const more = (count: number): Promise<void> => {
+      const enough = observed.length + count
+      return until(`${count} more samples are taken`, () => observed.length >= enough)
+    }
+    await more(20)
     await prometheus.stop()
-    const before = observed.length
-    await sleep(800)
-    const during = observed.length - before
+    await more(20)
+    await until('an error is told', () => errors.length > 0)
     await prometheus.start()
-    await sleep(300)
+    await more(10)
+    await until('the queue is short again', () => writer.queuedSamples <= 50)
     await writer.close()
 
     const [{ values = [] }] = await query(prometheus, 'turn[10m]')
     expect(values.map(([, value]) => Number(value))).toEqual(observed)
-    expect(during).toBeGreaterThan(10)
-    expect(errors.length).toBeGreaterThan(0)
     expect(await queryOne(prometheus, 'narthex_remote_write_retries_total')).toBeGreaterThan(0)
     expect(await queryOne(prometheus, 'sum(narthex_remote_write_dropped_samples_total)')).toBe(0)
   })
@@ -133,18 +139,18 @@ describe('A real Prometheus that takes remote writes', { timeout: 40_000 }, () =
     new Gauge({ name: 'turn', help: 'h', registry, collect: (gauge) => gauge.set(turns++) })
     const options = { staleMarkers: false, interval: 20, maxQueueSamples: 50, onError: () => {} }
     const writer = new RemoteWriter({ url: prometheus.writeUrl, registry, ...options }).start()
-    await sleep(400)
+    await until('samples were written', async () => (await metricOf(writer, WRITTEN)) > 0)
     await prometheus.stop()
-    await sleep(600)
+    await until('the queue was too small', async () => (await metricOf(writer, DROPPED)) > 100)
     await prometheus.start()
-    await sleep(1_500)
+    const before = await metricOf(writer, WRITTEN)
+    await until('the queue was written', async () => (await metricOf(writer, WRITTEN)) > before + 50)
     await writer.close()
     const series = await query(prometheus, '{__name__=~".+"}[10m]')
     const stored = series.reduce((sum, { values = [] }) => sum + values.length, 0)
-    const written = await metricOf(writer, 'narthex_remote_write_samples_total')
-    const dropped = await metricOf(writer, 'narthex_remote_write_dropped_samples_total')
+    const written = await metricOf(writer, WRITTEN)
+    const dropped = await metricOf(writer, DROPPED)
     expect(stored).toBe(written)
-    expect(dropped).toBeGreaterThan(0)
     expect(written + dropped).toBe(turns * series.length)
   })
 

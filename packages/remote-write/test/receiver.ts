@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
+import { freePort } from '../../../test/free-port.ts'
 
-const READY = 15_000
+const READY = 45_000
 
 /** A program that takes remote writes, with its data in a folder that goes with the test. */
 export interface Receiver {
@@ -70,15 +70,6 @@ async function startReceiver(
   })
   await start()
   return { url, writeUrl: `${url}/api/v1/write`, start, stop: () => stop() }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function isReady(url: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Counter, Gauge, Histogram, MetricError, type MetricFamily, Registry, samplesOf } from '@narthex/core'
 import { type RemoteWriteError, type RemoteWriteOptions, RemoteWriter } from '@narthex/remote-write'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { fakeServer } from './fake-server.ts'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
@@ -50,7 +50,7 @@ async function failureOf(promise: Promise<unknown>): Promise<RemoteWriteError> {
 }
 
 async function settled(writer: RemoteWriter): Promise<void> {
-  await vi.waitFor(() => expect(writer.queuedSamples).toBe(0), { timeout: 10_000, interval: 10 })
+  await expect.poll(() => writer.queuedSamples, { interval: 10 }).toBe(0)
 }
 
 /** Series that are the writer's own. */
@@ -300,13 +300,17 @@ describe('Closing', () => {
     const program = `
       import { Gauge } from '@narthex/core'
       import { RemoteWriter } from '@narthex/remote-write'
-      const gauge = new Gauge({ name: 'level', help: 'h' })
-      new RemoteWriter({ url: process.argv[1], interval: 3600000 }).start()
-      setTimeout(() => gauge.set(42), 50)`
+      let level = 0
+      const collect = (gauge) => {
+        gauge.set(level)
+        setTimeout(() => (level = 42), 50)
+      }
+      new Gauge({ name: 'level', help: 'h', collect })
+      new RemoteWriter({ url: process.argv[1], interval: 3600000 }).start()`
     execFileSync(process.execPath, [tsc, '-b', folder], { stdio: 'inherit' })
     const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env
     const flags = ['--input-type=module', '-e', program, url]
-    const child = spawn(process.execPath, flags, { cwd: folder, env, stdio: 'inherit', timeout: 15_000 })
+    const child = spawn(process.execPath, flags, { cwd: folder, env, stdio: 'inherit', timeout: 60_000 })
     const [code] = (await once(child, 'exit')) as [number]
     expect(code).toBe(0)
     const levels = received.flatMap(({ samples }) => samples.filter(({ labels }) => labels['__name__'] === 'level'))

@@ -19,7 +19,7 @@ async function exported({ url }: Receiver, selector: string): Promise<Exported[]
     .map((line) => JSON.parse(line) as Exported)
 }
 
-describe('A real VictoriaMetrics that takes remote writes', { timeout: 40_000 }, () => {
+describe('A real VictoriaMetrics that takes remote writes', { timeout: 120_000 }, () => {
   it('returns every value as it was observed', async (context) => {
     requireProgram('victoria-metrics', context)
     const server = await startVictoriaMetrics()
@@ -54,7 +54,7 @@ describe('A real VictoriaMetrics that takes remote writes', { timeout: 40_000 },
         }
         expect(returned).toEqual(observed)
       },
-      { timeout: 15_000, interval: 250 },
+      { timeout: 60_000, interval: 250 },
     )
   })
 })

@@ -226,24 +226,27 @@ describe('a time-out', () => {
   it('is that of each scrape, also of one that joins the round of another', async () => {
     const warnings = recordWarnings()
     let begun = 0
+    let end = (): void => {}
+    const ended = new Promise<void>((resolve) => (end = resolve))
     const registry = exported({
       collectors: [
         { name: 'quick', collect: () => [family('shop_quick')] },
-        { name: 'slow', collect: async () => (begun++, await soon(400), [family('shop_slow')]) },
+        { name: 'slow', collect: async () => (begun++, await ended, [family('shop_slow')]) },
       ],
     })
     const patient = registry.metrics()
-    const hasty = await pageWithin(registry, 100)
+    const hasty = await pageWithin(registry, 1_000)
     expect(getSampleValue(hasty, 'shop_up')).toBe(1)
     expect(getSampleValue(hasty, 'shop_quick')).toBe(1)
     expect(getSampleValue(hasty, 'shop_collector_success', { collector: 'quick' })).toBe(1)
     expect(getSampleValue(hasty, 'shop_collector_success', { collector: 'slow' })).toBe(0)
-    expect(getSampleValue(hasty, 'shop_collector_duration_seconds', { collector: 'slow' })).toBeGreaterThan(0.08)
+    expect(getSampleValue(hasty, 'shop_collector_duration_seconds', { collector: 'slow' })).toBeGreaterThan(0.8)
     expect(getSampleValue(hasty, 'shop_slow')).toBe(undefined)
     expect(getSampleValue(hasty, 'narthex_collector_errors_total', { collector: 'shop/slow' })).toBe(1)
     expect(warnings.map(({ message }) => message)).toEqual([
-      'Collector `slow` of `shop` has failed: it has not ended within 90 ms',
+      'Collector `slow` of `shop` has failed: it has not ended within 900 ms',
     ])
+    end()
     const page = await patient
     expect(getSampleValue(page, 'shop_collector_success', { collector: 'slow' })).toBe(1)
     expect(getSampleValue(page, 'shop_slow')).toBe(1)
@@ -252,19 +255,23 @@ describe('a time-out', () => {
 
   it('of a scrape that joins ends before any collector or the check: what is exported is not up for it', async () => {
     recordWarnings()
-    const collect = async (): Promise<GaugeMetricFamily[]> => (await soon(300), [family('shop_slow')])
+    let end = (): void => {}
+    let ended = Promise.resolve()
+    const collect = async (): Promise<GaugeMetricFamily[]> => (await ended, [family('shop_slow')])
     const collectors = [{ name: 'slow', collect }]
     const failed = { check: 'shop/check', slow: 'shop/slow' }
     for (const [collector, registry] of [
       [failed.slow, exported({ collectors })],
-      [failed.check, exported({ collectors, check: () => soon(200) })],
+      [failed.check, exported({ collectors, check: () => ended })],
     ] as const) {
+      ended = new Promise((resolve) => (end = resolve))
       const patient = registry.metrics()
-      const hasty = await pageWithin(registry, 50)
+      const hasty = await pageWithin(registry, 500)
       expect(getSampleValue(hasty, 'shop_up')).toBe(0)
       expect(getSampleValue(hasty, 'shop_collector_success', { collector: 'slow' })).toBe(0)
       expect(getSampleValue(hasty, 'narthex_collector_errors_total', { collector })).toBe(1)
       expect(getSampleValue(hasty, 'narthex_collector_errors_total', { collector: 'shop' })).toBe(undefined)
+      end()
       const page = await patient
       expect(getSampleValue(page, 'shop_up')).toBe(1)
       expect(getSampleValue(page, 'shop_slow')).toBe(1)

@@ -78,11 +78,12 @@ it('tells an owner who comes when the client has left of that at once, be it the
         new Exchange({}, listenerOf(name), undefined, request, request, response, 'GET')
       for (const name of early) follow(name)
       response.on('close', () => setImmediate(() => ['late', 'later'].forEach(follow)))
+      leave()
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const request = httpRequest({ port: (server.address() as AddressInfo).port }).on('error', () => {})
+    const leave = (): unknown => request.destroy()
     request.end()
-    setTimeout(() => request.destroy(), 50)
     await expect.poll(() => told).toEqual([...early, 'late', 'later'].map((name) => [name, false]))
     await new Promise((resolve) => server.close(resolve))
   }
@@ -106,15 +107,14 @@ it('takes an upload that was cut off for one that the client left, whatever a fr
     new Exchange({}, listener, undefined, request, request, response, 'POST')
     // As body parsers have it: their error is answered with a 400, to nobody.
     request.on('error', () => {}).on('aborted', () => response.writeHead(400).end('request aborted'))
-    request.resume()
+    request.on('data', () => upload.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const upload = httpRequest({ port, method: 'POST', headers: { 'Content-Length': '4096' } })
   upload.on('error', () => {})
   upload.write('some')
-  setTimeout(() => upload.destroy(), 50)
-  await expect.poll(() => ends, { timeout: 5_000 }).toEqual([false])
+  await expect.poll(() => ends).toEqual([false])
   await new Promise((resolve) => server.close(resolve))
 })
 

@@ -5,6 +5,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { Counter, Gauge, GaugeMetricFamily, type Gatherer, MetricError, Registry } from '@narthex/core'
 import { metricsHandler, type MetricsHandlerOptions } from '@narthex/core/http'
 import { afterEach, describe, expect, it } from 'vitest'
+import { until } from '../../../../test/until.ts'
 
 let close: () => Promise<void> = async () => {}
 let port = 0
@@ -152,15 +153,17 @@ describe('scrapes at once', () => {
   it('are refused with 503 over the limit, and taken again afterwards', async () => {
     let open = (): void => {}
     const gate = new Promise<void>((resolve) => (open = resolve))
+    let under = 0
     const gatherer: Gatherer = {
       gather: async function* () {
+        under += 1
         await gate
         yield new GaugeMetricFamily({ name: 'a', help: 'A', value: 1 })
       },
     }
     await serve({ registry: gatherer, maxRequestsInFlight: 2 })
     const waiting = [ask(), ask()]
-    await sleep(50)
+    await until('two scrapes are under way', () => under === 2)
     const refused = await ask()
     expect(refused.status).toBe(503)
     expect(refused.headers['retry-after']).toBeDefined()
@@ -177,13 +180,7 @@ describe('scrapes at once', () => {
       socket.pause()
       expect((await ask()).status).toBe(503)
       socket.destroy()
-      const deadline = Date.now() + 5_000
-      let status = 503
-      while (status === 503 && Date.now() < deadline) {
-        await sleep(10)
-        status = (await ask({}, '/', 'GET')).status
-      }
-      expect(status).toBe(200)
+      await until('there is room again', async () => (await ask()).status === 200)
     }
   })
 

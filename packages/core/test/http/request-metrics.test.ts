@@ -13,6 +13,7 @@ import { type FrameworkView, HttpMetrics } from '@narthex/core/http'
 import { describe, expect, it } from 'vitest'
 import { countsOf, inFlight, runRequestTable, type TableApp } from '../../../../test/http-requests/run.ts'
 import { requestTable } from '../../../../test/http-requests/table.ts'
+import { until } from '../../../../test/until.ts'
 import { certificate } from './certificate.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
@@ -158,10 +159,17 @@ describe('HttpMetrics', () => {
 
   it('is not taken below zero by a reset in between', async () => {
     const registry = new Registry()
-    const app = await start(registry, createServer(listenerOf(new HttpMetrics({ registry }))))
-    const answer = fetch(`http://127.0.0.1:${app.port}/timeout`)
-    while ((await inFlight(registry)) === 0) await sleep(1)
+    const metrics = new HttpMetrics({ registry })
+    let end = (): unknown => expect.unreachable('it is in flight')
+    const listener: RequestListener = (request, response) => {
+      metrics.follow(undefined, request, request, response)
+      end = () => response.end()
+    }
+    const app = await start(registry, createServer(listener))
+    const answer = fetch(`http://127.0.0.1:${app.port}/`)
+    await until('it is in flight', async () => (await inFlight(registry)) > 0, { interval: 1 })
     registry.get('http_requests_in_flight')?.removeMatching({})
+    end()
     await answer
     await sleep(10)
     expect(await inFlight(registry)).toBe(0)
@@ -246,11 +254,11 @@ describe('HttpMetrics', () => {
       return new Map(lines.map(([, code, rest, count]) => [`${code} ${rest}`, Number(count)]))
     }
     const active = { http_request_method: 'GET', url_scheme: 'https' }
-    await until(() => registry.getSampleValue('http_server_active_requests', active) === 2)
+    await expect.poll(() => registry.getSampleValue('http_server_active_requests', active)).toBe(2)
     cancelled.close(8)
-    await until(() => registry.getSampleValue('http_server_active_requests', active) === 1)
+    await expect.poll(() => registry.getSampleValue('http_server_active_requests', active)).toBe(1)
     session.destroy()
-    await until(() => registry.getSampleValue('http_server_active_requests', active) === 0)
+    await expect.poll(() => registry.getSampleValue('http_server_active_requests', active)).toBe(0)
     expect([...(await ended())]).toEqual([
       ['200 url_scheme="https"', 1],
       ['499 url_scheme="https",error_type="client_disconnected"', 2],
@@ -271,11 +279,10 @@ describe('HttpMetrics', () => {
     for (const size of [10, 1_000_000]) {
       await fetch(`http://127.0.0.1:${app.port}/`, { method: 'POST', body: Buffer.alloc(size) })
     }
-    await until(() => sumOf('200') === 1_000_010)
-    expect(sumOf('200')).toBe(1_000_010)
+    await expect.poll(() => sumOf('200')).toBe(1_000_010)
     const socket = connect(app.port, '127.0.0.1')
     socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${10n ** 18n}\r\n\r\n${'x'.repeat(100)}`)
-    while ((await inFlight(registry)) === 0) await sleep(2)
+    await until('it is in flight', async () => (await inFlight(registry)) > 0, { interval: 2 })
     socket.destroy()
     await settled(registry)
     expect(sumOf('499')).toBe(100)
@@ -421,8 +428,4 @@ describe('HttpMetrics', () => {
 async function settled(registry: Registry): Promise<void> {
   do await sleep(5)
   while ((await inFlight(registry)) > 0)
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !isTrue(); tries += 1) await sleep(5)
 }

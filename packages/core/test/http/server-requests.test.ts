@@ -116,14 +116,15 @@ describe('a slow client', () => {
   })
 
   it('that takes its time between two requests keeps its connection', async () => {
-    const { port } = await startedServer({ registry: smallRegistry(), requestTimeout: 100 })
+    // Both ends are in this process: where it is held up, a request takes its time as well.
+    const { port } = await startedServer({ registry: smallRegistry(), requestTimeout: 400 })
     const socket = connect(port, '127.0.0.1').setEncoding('utf8')
     let answers = ''
     socket.on('data', (text: string) => (answers += text))
     for (let round = 1; round <= 2; round++) {
       socket.write('GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n')
       while (answers.split('Healthy\n').length <= round) await new Promise((resolve) => socket.once('data', resolve))
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      await new Promise((resolve) => setTimeout(resolve, 900))
     }
     expect(socket.closed).toBe(false)
     socket.destroy()

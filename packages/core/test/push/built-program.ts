@@ -14,7 +14,7 @@ export interface Ended {
 }
 
 /**
- * Runs a JavaScript file in a Node of its own, stopped by force after half a minute. What it imports of this package is
+ * Runs a JavaScript file in a Node of its own, stopped by force after a minute. What it imports of this package is
  * bundled from the sources: no build is needed, and none that runs meanwhile is in the way.
  */
 export async function runBuilt(
@@ -50,7 +50,7 @@ function run(command: readonly string[]): Promise<Ended> {
   const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env
   const child = spawn(process.execPath, command, {
     env,
-    timeout: 30_000,
+    timeout: 60_000,
     killSignal: 'SIGKILL',
     stdio: ['ignore', 'pipe', 'pipe'],
   })

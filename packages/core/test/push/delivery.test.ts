@@ -3,7 +3,7 @@ import { deleteFromGateway, pushAddToGateway, PushError, type PushOptions, pushT
 import { describe, expect, it } from 'vitest'
 import { runBuilt } from './built-program.ts'
 import { fakeGateway, fakeListener } from './fake-gateway.ts'
-import { freePort } from './pushgateway.ts'
+import { freePort } from '../../../../test/free-port.ts'
 
 const registry = new Registry()
 new Gauge({ name: 'x', help: 'X', registry }).set(1)
@@ -120,8 +120,8 @@ describe('a gateway that fails', () => {
 
   it('that never answers costs the time-out and no more', async () => {
     const { url, received } = await fakeGateway(() => {})
-    const error = await failure(url, { timeout: 200 })
-    expect(error.message).toBe(`PUT ${url}/metrics/job/a failed: no answer within 200 ms`)
+    const error = await failure(url, { timeout: 1_000 })
+    expect(error.message).toBe(`PUT ${url}/metrics/job/a failed: no answer within 1000 ms`)
     expect(error.status).toBeUndefined()
     expect(received).toHaveLength(1)
   })

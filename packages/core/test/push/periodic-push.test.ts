@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, MetricError, Registry } from '@narthex/core'
 import { type PeriodicPushOptions, PushError, startPushing } from '@narthex/core/push'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { caught } from '../caught.ts'
 import { requireProgram } from '../program.ts'
 import { recordWarnings } from '../warnings.ts'
@@ -17,7 +17,7 @@ describe('pushing again and again', () => {
     const registry = new Registry()
     const counter = new Counter({ name: 'c', help: 'C', registry })
     const pushing = startPushing(url, { job: 'a', registry, interval: 10, mode: 'add' })
-    await vi.waitFor(() => expect(received.length).toBeGreaterThan(2))
+    await expect.poll(() => received.length).toBeGreaterThan(2)
     counter.inc()
     await pushing.stop()
     expect(String(received.at(-1)?.body)).toContain('c_total 1\n')
@@ -38,7 +38,7 @@ describe('pushing again and again', () => {
       }, 50)
     })
     const pushing = startPushing(url, { job: 'a', registry: new Registry(), interval: 5 })
-    await vi.waitFor(() => expect(received.length).toBeGreaterThan(2))
+    await expect.poll(() => received.length).toBeGreaterThan(2)
     // stop() waits for the one under way.
     await Promise.all([pushing.stop(), pushing.stop()])
     expect(most).toBe(1)
@@ -67,7 +67,7 @@ describe('pushing again and again', () => {
       throw new Error('onError has thrown')
     }
     const pushing = startPushing(url, { job: 'a', registry: new Registry(), interval: 5, onError })
-    await vi.waitFor(() => expect(errors).toHaveLength(3))
+    await expect.poll(() => errors.length).toBe(3)
     await pushing.stop()
     expect(errors.every((error) => error instanceof PushError)).toBe(true)
     expect(warnings.map(({ message }) => message)).toEqual(['onError has thrown'])
@@ -81,7 +81,7 @@ describe('pushing again and again', () => {
       response.end()
     })
     const pushing = startPushing(url, { job: 'a', registry: new Registry(), interval: 5 })
-    await vi.waitFor(() => expect(received.length).toBeGreaterThan(5))
+    await expect.poll(() => received.length).toBeGreaterThan(5)
     await pushing.stop()
     expect(warnings.map(({ code }) => code)).toEqual(['NARTHEX_PUSH_FAILED', 'NARTHEX_PUSH_FAILED'])
     expect(warnings[0]?.message).toContain(`PUT ${url}/metrics/job/a failed: it answered 400`)

@@ -43,7 +43,8 @@ describe('a real Pushgateway', () => {
     await pushToGateway(url, { job: 'a', registry: gauges({ x: 2 }) })
     await deleteFromGateway(url, { job: 'a', groupingKey: { b: 'c/d' } })
     await deleteFromGateway(url, { job: 'nobody' })
-    expect(await gateway?.page()).toEqual({ 'x{job="a"}': 2 })
+    // It deletes when it has answered.
+    await expect.poll(() => gateway?.page()).toEqual({ 'x{job="a"}': 2 })
     expect(await gateway?.groups()).toEqual([{ job: 'a' }])
   })
 
@@ -118,7 +119,7 @@ describe('a real Pushgateway', () => {
       Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== '')),
     )
     await deleteFromGateway(url, { job, groupingKey })
-    expect(await gateway?.groups()).toEqual([])
+    await expect.poll(() => gateway?.groups()).toEqual([])
   })
 
   it('keeps the escaped form of a UTF-8 name where it is not told to read them', async () => {

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type MetricFamily, samplesOf } from '@narthex/core'
 import { parseText } from '@narthex/core/parse'
+import { freePort } from '../../../../test/free-port.ts'
 
-const READY = 15_000
+const READY = 45_000
 
 /** A Pushgateway of this test's own, which keeps everything in memory. */
 export interface RunningPushgateway {
@@ -58,15 +58,6 @@ function linesOf(families: readonly MetricFamily[]): Record<string, number> {
     lines[sorted.length === 0 ? sample.name : `${sample.name}{${sorted.join(',')}}`] = sample.value
   }
   return lines
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Whatever protocol it speaks. */
