@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { collectDefaultMetrics } from '@narthex/core/collectors'
 import { Dashboard } from './dashboard.ts'
-import { freePort } from './free-port.ts'
+import { listenFrom } from './free-port.ts'
 import { HOW_TO_GET_PROMETHEUS, Prometheus } from './prometheus.ts'
 import { Shop } from './shop.ts'
 import { Traffic } from './traffic.ts'
@@ -54,10 +53,9 @@ try {
 /** Opens the shop, lets the customers in, and closes all of it again when the time is up. */
 async function run(options: Options): Promise<void> {
   const asked = askedToEnd()
-  const port = await freePort('localhost', options.port ?? 3000, options.port === undefined)
   using _runtime = collectDefaultMetrics()
   const server = createServer(await options.framework(new Shop()))
-  await once(server.listen(port, 'localhost'), 'listening')
+  const port = await listenFrom(server, 'localhost', options.port ?? 3000, options.port === undefined)
   const url = `http://localhost:${port}`
   console.log(`Metrics  ${url}/metrics`)
   console.log(`Shop     ${url}/books`)

@@ -21,7 +21,7 @@ export interface PrometheusOptions {
 }
 
 /** Milliseconds that it may take to start, and to stop before it is killed. */
-const PATIENCE = 10_000
+const PATIENCE = 30_000
 
 export const HOW_TO_GET_PROMETHEUS = `There is no \`prometheus\` on the PATH. To get one:
   Debian, Ubuntu  apt install prometheus

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { createConnection } from 'mysql2/promise'
 
 /** Milliseconds to start. */
-const PATIENCE = 30_000
+const PATIENCE = 60_000
 /** mariadbd refuses to run as root: the user `nobody` of every Unix. */
 const NOBODY = 65_534
 
@@ -41,14 +41,17 @@ export class LocalMariadb implements AsyncDisposable {
   static async start(options: readonly string[] = []): Promise<LocalMariadb> {
     const folder = await mkdtemp(join(tmpdir(), 'narthex-mariadb-'))
     if (process.getuid?.() === 0) await chown(folder, NOBODY, NOBODY)
-    const mariadb = new LocalMariadb(folder, await freePort(), options)
+    let mariadb: LocalMariadb | undefined
     try {
       const install = ['--no-defaults', `--datadir=${join(folder, 'data')}`, '--auth-root-authentication-method=normal']
       await promisify(execFile)('mariadb-install-db', [...install, '--skip-test-db'], unprivileged(folder))
+      // Chosen at the last moment: another program may have it a moment later.
+      mariadb = new LocalMariadb(folder, await freePort(), options)
       await mariadb.restart()
       return mariadb
     } catch (error) {
-      await mariadb[Symbol.asyncDispose]()
+      await mariadb?.signal('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
       throw error
     }
   }
