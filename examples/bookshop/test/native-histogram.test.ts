@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { defaultRegistry, Histogram } from '@narthex/core'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { requireProgram } from '../../../packages/core/test/program.ts'
+import { freePort } from '../../../test/free-port.ts'
+import { until } from '../../../test/until.ts'
 import { expressApp } from '../src/express-app.ts'
-import { freePort } from '../src/free-port.ts'
 import { Prometheus } from '../src/prometheus.ts'
 import { Shop } from '../src/shop.ts'
 import { exactQuantile, Traffic } from '../src/traffic.ts'
@@ -55,16 +55,15 @@ async function store(): Promise<Stored> {
   let prometheus: Prometheus | undefined
   try {
     const features = ['native-histograms', 'exemplar-storage']
-    prometheus = await Prometheus.start({ target, port: await freePort('127.0.0.1', 0, false), features })
+    prometheus = await Prometheus.start({ target, port: await freePort(), features })
     if (prometheus === undefined) throw new Error('There is no prometheus on the PATH.')
     const scrapes = async (more: number): Promise<void> => {
       const enough = accept.length + more
-      for (const deadline = Date.now() + 15_000; accept.length < enough; await sleep(50)) {
-        if (Date.now() > deadline) throw new Error(`Prometheus has scraped ${accept.length} times, not ${enough}.`)
-      }
+      await until(`Prometheus has scraped ${more} times`, () => accept.length >= enough, { interval: 50 })
     }
     // Counted, not timed: however long the start takes.
     await scrapes(6)
+    await until('more than a hundred requests were sent', () => sumOf(traffic.sent.values()) > 100)
     await traffic.stop()
     // The first that begins now sees all; the next one begins when that is stored.
     await scrapes(2)
@@ -74,7 +73,7 @@ async function store(): Promise<Stored> {
       const read = await api.queryOne(`histogram_quantile(${quantile}, known_latency_seconds)`)
       quantiles.push({ quantile, read, exact: exactQuantile(quantile, latencies) })
     }
-    const sent = [...traffic.sent.values()].reduce((sum, count) => sum + count, 0)
+    const sent = sumOf(traffic.sent.values())
     return {
       accept,
       quantiles,
@@ -92,6 +91,10 @@ async function store(): Promise<Stored> {
   }
 }
 
+function sumOf(counts: Iterable<number>): number {
+  return [...counts].reduce((sum, count) => sum + count, 0)
+}
+
 /** Box and Muller. */
 function gaussian(): number {
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
@@ -105,7 +108,7 @@ async function exemplarsOf(url: string, query: string): Promise<string[]> {
   return data.flatMap(({ exemplars }) => exemplars.map(({ labels }) => String(labels['trace_id'])))
 }
 
-describe('A real Prometheus that takes native histograms', { timeout: 40_000 }, () => {
+describe('A real Prometheus that takes native histograms', { timeout: 180_000 }, () => {
   it('asks the shop for protobuf', async (context) => {
     const { accept } = await storedBy(context)
     for (const types of accept) expect(types).toMatch(/^application\/vnd\.google\.protobuf/)

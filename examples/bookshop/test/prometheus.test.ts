@@ -1,7 +1,7 @@
 import { describe, expect, it, type TestContext } from 'vitest'
 import { requireProgram } from '../../../packages/core/test/program.ts'
 import { expectPromtoolAccepts } from '../../../packages/core/test/promtool.ts'
-import { freePort } from '../src/free-port.ts'
+import { freePort } from '../../../test/free-port.ts'
 import { Prometheus } from '../src/prometheus.ts'
 import { expectSameCounts, expectSameMedian, expectSameRate } from './agreement.ts'
 import { type Observation, observe, type Reader } from './observation.ts'
@@ -15,12 +15,12 @@ function observed(context: TestContext): Promise<Observation> {
 }
 
 async function startPrometheus(target: string): Promise<Reader> {
-  const prometheus = await Prometheus.start({ target, port: await freePort('127.0.0.1', 0, false) })
+  const prometheus = await Prometheus.start({ target, port: await freePort() })
   if (prometheus === undefined) throw new Error('There is no prometheus on the PATH.')
-  return prometheus
+  return { url: prometheus.url, lag: 0, stop: () => prometheus.stop() }
 }
 
-describe('A real Prometheus that scrapes the bookshop', { timeout: 40_000 }, () => {
+describe('A real Prometheus that scrapes the bookshop', { timeout: 180_000 }, () => {
   it('finds it up', async (context) => {
     expect((await observed(context)).up).toBe(1)
   })

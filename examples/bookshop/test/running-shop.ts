@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { until } from '../../../test/until.ts'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url))
@@ -31,14 +32,28 @@ export class RunningShop {
   #errors = ''
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-    this.#child = spawn(process.execPath, ['dist/main.js', ...args], { cwd: folder, env, timeout: 30_000 })
+    this.#child = spawn(process.execPath, ['dist/main.js', ...args], { cwd: folder, env, timeout: 100_000 })
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.output += text))
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors += text))
   }
 
   /** Resolves when the text was printed. */
   async printed(text: string): Promise<void> {
-    while (!this.output.includes(text)) await once(this.#child.stdout as NodeJS.EventEmitter, 'data')
+    await until(`the shop prints \`${text}\``, () => this.output.includes(text) || this.#child.exitCode !== null)
+    if (!this.output.includes(text)) throw new Error(`The shop has ended:\n${this.output}${this.#errors}`)
+  }
+
+  /** The routes on its page, as its tables name them, with how often each was counted. */
+  async counted(): Promise<Map<string, number>> {
+    const page = await (await fetch(metricsUrlIn(this.output))).text()
+    const counted = new Map<string, number>()
+    for (const [, method, route, count] of page.matchAll(
+      /^http_requests_total\{method="(.+?)",route="(.+?)",.*\} (\d+)$/gm,
+    )) {
+      const name = `${method} ${route}`
+      counted.set(name, (counted.get(name) ?? 0) + Number(count))
+    }
+    return counted
   }
 
   interrupt(): void {

@@ -12,7 +12,7 @@ function observed(context: TestContext): Promise<Observation> {
   return (observation ??= observe(startVictoriaMetrics))
 }
 
-describe('A real VictoriaMetrics that scrapes the bookshop', { timeout: 40_000 }, () => {
+describe('A real VictoriaMetrics that scrapes the bookshop', { timeout: 180_000 }, () => {
   it('finds it up', async (context) => {
     expect((await observed(context)).up).toBe(1)
   })

@@ -4,17 +4,20 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../src/free-port.ts'
+import { freePort } from '../../../test/free-port.ts'
 import type { Reader } from './observation.ts'
 
-const READY = 15_000
+const READY = 45_000
+
+/** Milliseconds that it keeps samples to itself, more or less. */
+const LAG = 2_500
 
 /** Starts a VictoriaMetrics that scrapes `target` every second, with its data in a folder that goes when it stops. */
 export async function startVictoriaMetrics(target: string): Promise<Reader> {
   const folder = await mkdtemp(join(tmpdir(), 'bookshop-victoria-metrics-'))
   const configFile = join(folder, 'scrape.yml')
   await writeFile(configFile, configurationFor(target))
-  const address = `127.0.0.1:${await freePort('127.0.0.1', 0, false)}`
+  const address = `127.0.0.1:${await freePort()}`
   const child = spawn(
     'victoria-metrics',
     [
@@ -37,7 +40,7 @@ export async function startVictoriaMetrics(target: string): Promise<Reader> {
   }
   const url = `http://${address}`
   for (const start = performance.now(); performance.now() - start < READY; await sleep(100)) {
-    if (await isReady(`${url}/health`)) return { url, stop }
+    if (await isReady(`${url}/health`)) return { url, lag: LAG, stop }
   }
   await stop()
   throw new Error(`VictoriaMetrics was not ready within ${READY / 1_000} s.`)

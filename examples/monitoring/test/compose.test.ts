@@ -21,9 +21,15 @@ interface Service {
   readonly volumes?: readonly string[]
 }
 
-/** The compose file as docker-compose understands it. Nothing is started: that needs an engine. */
-async function services(context: TestContext): Promise<Map<string, Service>> {
+let understood: Promise<Map<string, Service>> | undefined
+
+function services(context: TestContext): Promise<Map<string, Service>> {
   requireProgram('docker-compose', context)
+  return (understood ??= readServices())
+}
+
+/** The compose file as docker-compose understands it. Nothing is started: that needs an engine. */
+async function readServices(): Promise<Map<string, Service>> {
   const { stdout } = await promisify(execFile)('docker-compose', ['-f', 'compose.yaml', 'config'], { cwd: folder })
   return new Map(Object.entries((parse(stdout) as { services: { [name: string]: Service } }).services))
 }

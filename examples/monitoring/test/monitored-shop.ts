@@ -5,20 +5,20 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { defaultRegistry, Registry } from '@narthex/core'
 import { collectDefaultMetrics } from '@narthex/core/collectors'
 import { startMetricsServer } from '@narthex/core/http'
 import { expressApp } from '../../bookshop/src/express-app.ts'
-import { freePort } from '../../bookshop/src/free-port.ts'
 import { Shop } from '../../bookshop/src/shop.ts'
 import { Traffic } from '../../bookshop/src/traffic.ts'
+import { QueryApi } from '../../bookshop/test/query-api.ts'
 import { GAME_SERVERS, GameApi } from '../../game-servers-exporter/src/game-api.ts'
 import { GameServers } from '../../game-servers-exporter/src/game-servers.ts'
+import { freePort } from '../../../test/free-port.ts'
+import { until } from '../../../test/until.ts'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
-const READY = 15_000
 
 /** A Prometheus with the configuration and rules of this example, watching a shop with customers and an exporter. */
 export interface MonitoredShop {
@@ -26,6 +26,8 @@ export interface MonitoredShop {
   readonly url: string
   /** Of the metrics that it scrapes. */
   readonly pages: { readonly bookshop: string; readonly games: string }
+  /** Resolves when Prometheus has scraped so often. */
+  scraped(times: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -39,7 +41,9 @@ export async function startMonitoredShop(): Promise<MonitoredShop> {
     const shop = await startShop(stops)
     const games = await startGames(stops)
     const url = await startPrometheus({ 'localhost:3000': shop, 'localhost:9800': games }, stops)
-    return { url, pages: { bookshop: `http://${shop}/metrics`, games: `http://${games}/metrics` }, stop }
+    const api = new QueryApi(url)
+    const scraped = (times: number): Promise<void> => hasScraped(api, ['bookshop', 'game-servers'], times)
+    return { url, scraped, pages: { bookshop: `http://${shop}/metrics`, games: `http://${games}/metrics` }, stop }
   } catch (error) {
     await stop()
     throw error
@@ -84,7 +88,7 @@ async function startPrometheus(addresses: Record<string, string>, stops: (() => 
   )
   for (const [example, real] of Object.entries(addresses)) configuration = configuration.replace(example, real)
   await writeFile(join(home, 'prometheus.yml'), configuration)
-  const address = `127.0.0.1:${await freePort('127.0.0.1', 0, false)}`
+  const address = `127.0.0.1:${await freePort()}`
   const flags = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=${address}`]
   const child = spawn('prometheus', [...flags, '--log.level=error'], {
     cwd: home,
@@ -95,11 +99,17 @@ async function startPrometheus(addresses: Record<string, string>, stops: (() => 
     child.kill('SIGTERM')
     await exited
   })
-  for (const start = performance.now(); performance.now() - start < READY; await sleep(100)) {
-    if (child.exitCode !== null) throw new Error('Prometheus ended at once.')
-    if (await isReady(`http://${address}/-/ready`)) return `http://${address}`
-  }
-  throw new Error(`Prometheus was not ready within ${READY / 1_000} s.`)
+  const isThere = async (): Promise<boolean> => child.exitCode !== null || isReady(`http://${address}/-/ready`)
+  await until('Prometheus is ready', isThere, { interval: 100 })
+  if (child.exitCode !== null) throw new Error('Prometheus ended at once.')
+  return `http://${address}`
+}
+
+/** Resolves when a Prometheus has scraped each of these jobs so often, counted from its start. */
+export async function hasScraped(api: QueryApi, jobs: readonly string[], times: number): Promise<void> {
+  const isEnough = async (job: string): Promise<boolean> =>
+    (await api.queryOne(`count_over_time(up{job="${job}"}[10m])`)) >= times
+  for (const job of jobs) await until(`${job} is scraped ${times} times`, () => isEnough(job), { interval: 200 })
 }
 
 async function isReady(url: string): Promise<boolean> {

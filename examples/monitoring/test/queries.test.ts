@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it, type TestContext } from 'vitest'
 import { requireProgram } from '../../../packages/core/test/program.ts'
 import { QueryApi } from '../../bookshop/test/query-api.ts'
+import { eventually, until } from '../../../test/until.ts'
 import { type MonitoredShop, startMonitoredShop } from './monitored-shop.ts'
 
 /** A rule as Prometheus itself tells of it. */
@@ -14,15 +14,17 @@ interface Rule {
   readonly state?: string
 }
 
-/** Milliseconds after which every window has two samples, and every rule was evaluated on them. */
-const WATCHED = 8_000
+/** After so many scrapes every window has two samples. */
+const SCRAPES = 6
 
 let watched: Promise<MonitoredShop> | undefined
 
 function watchedShop(context: TestContext): Promise<MonitoredShop> {
   requireProgram('prometheus', context)
   return (watched ??= startMonitoredShop().then(async (shop) => {
-    await sleep(WATCHED)
+    await shop.scraped(SCRAPES)
+    const areEvaluated = async (): Promise<boolean> => (await rulesOf(shop)).every(({ health }) => health !== 'unknown')
+    await until('every rule is evaluated', areEvaluated, { interval: 200 })
     return shop
   }))
 }
@@ -39,7 +41,7 @@ function comparedIn(query: string): string[] {
   return query.split(' and ').map((condition) => condition.split(/\s(?:>|<|==)\s/)[0])
 }
 
-describe('A real Prometheus with this configuration', { timeout: 60_000 }, () => {
+describe('A real Prometheus with this configuration', { timeout: 180_000 }, () => {
   it('scrapes the shop and the exporter', async (context) => {
     const api = new QueryApi((await watchedShop(context)).url)
     const up = await api.query('up')
@@ -58,14 +60,19 @@ describe('A real Prometheus with this configuration', { timeout: 60_000 }, () =>
   it('finds data for every rule', async (context) => {
     const shop = await watchedShop(context)
     const api = new QueryApi(shop.url)
-    const empty: string[] = []
-    for (const { type, name, query } of await rulesOf(shop)) {
-      const queries = type === 'recording' ? [query, name] : comparedIn(query)
-      for (const expression of queries) {
-        const values = await api.query(expression)
-        if (values.every(({ value }) => Number.isNaN(value))) empty.push(`${name}: ${expression}`)
+    let empty: string[] = []
+    const haveData = async (): Promise<boolean> => {
+      empty = []
+      for (const { type, name, query } of await rulesOf(shop)) {
+        const queries = type === 'recording' ? [query, name] : comparedIn(query)
+        for (const expression of queries) {
+          const values = await api.query(expression)
+          if (values.every(({ value }) => Number.isNaN(value))) empty.push(`${name}: ${expression}`)
+        }
       }
+      return empty.length === 0
     }
+    await eventually(haveData, { interval: 1_000 })
     expect(empty).toEqual([])
   })
 
