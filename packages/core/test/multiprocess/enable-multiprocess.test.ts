@@ -144,7 +144,7 @@ it('keeps no process alive, and leaves nothing behind it', () => {
   const folder = temporaryFolder()
   const program = bundled(new URL('programs/idle.mjs', import.meta.url), folder)
   const env = { ...process.env, [VARIABLE]: '' }
-  const { stdout, status } = spawnSync(process.execPath, [program], { env, timeout: 10_000 })
+  const { stdout, status } = spawnSync(process.execPath, [program], { env, timeout: 60_000 })
   expect(status).toBe(0)
   const [directory = '', threads] = stdout.toString().trim().split('\n')
   expect(threads).toBe('2')
@@ -162,7 +162,7 @@ it('ends by a signal as it would have without, with its last snapshot', async ()
     ['SIGTERM', 'listens'],
   ]) {
     const ended = spawnSync(process.execPath, [program, directory, signal as string, listens as string], {
-      timeout: 10_000,
+      timeout: 60_000,
     })
     if (listens === '') expect(ended.signal).toBe(signal)
     else expect(ended).toMatchObject({ status: 3, signal: null })

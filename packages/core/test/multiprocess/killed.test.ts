@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../../../test/until.ts'
 import { absorbEnded } from '../../src/multiprocess/archive.ts'
 import { currentParticipant } from '../../src/multiprocess/participant.ts'
 import { bundled } from '../push/built-program.ts'
@@ -54,7 +54,7 @@ function start(
   const child = spawn(process.execPath, ['--import', FILE_CALLS, file, directory, ...(more.args ?? [])], {
     env: { ...env, FILE_CALL: call, FILE_CALLS: more.calls ?? '', FILE_CALL_FOLDER: directory },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 20_000,
+    timeout: 60_000,
     killSignal: 'SIGKILL',
   })
   children.add(child)
@@ -135,7 +135,7 @@ describe('a process that is killed while it writes', () => {
       })
       expect([...totals].sort((a, b) => a - b)).toEqual([0, 5, 8, 12])
     },
-    60_000,
+    180_000,
   )
 })
 
@@ -205,7 +205,7 @@ describe('a process that takes in the files of those that have ended', () => {
       expect(signal).toBe('SIGKILL')
       await expectWhole(copy, FOUR)
     })
-  }, 60_000)
+  }, 180_000)
 
   it('leaves every number as it was when others do the same while it is held up', async () => {
     const copyFor = await directoriesToAbsorb()
@@ -226,7 +226,7 @@ describe('a process that takes in the files of those that have ended', () => {
       expect(output).not.toContain('lost')
       await expectWhole(copy, FIVE)
     })
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('a scrape', () => {
@@ -247,7 +247,7 @@ describe('a scrape', () => {
       expect(lines).toMatchObject(FOUR)
       expect(errorsIn(lines)).toEqual([])
     })
-  }, 60_000)
+  }, 180_000)
 
   it('has every number while another has taken in files by half', async () => {
     const copyFor = await directoriesToAbsorb()
@@ -267,7 +267,7 @@ describe('a scrape', () => {
       expect(errorsIn(lines)).toEqual([])
       absorber.child.kill('SIGKILL')
     })
-  }, 60_000)
+  }, 180_000)
 })
 
 function pageIn(output: string): string {
@@ -276,9 +276,9 @@ function pageIn(output: string): string {
 
 /** Waits until a child has stopped itself. */
 async function stopped({ pid }: ChildProcess): Promise<void> {
-  for (const start = performance.now(); performance.now() - start < 10_000; await sleep(5)) {
+  const hasStopped = (): boolean => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
   }
-  throw new Error('The child has not stopped itself.')
+  await until('the child has stopped itself', hasStopped, { interval: 5 })
 }

@@ -99,8 +99,8 @@ export class Scraper {
   #isOver = false
   /** Answers that are no page. */
   readonly failures: string[] = []
-  /** Pages that did not come, or not whole. */
-  readonly unreachable: string[] = []
+  /** Pages that did not come, or not whole: whose, and why. */
+  readonly unreachable: { readonly name: string; readonly reason: string }[] = []
   /** Lines that were less than before. */
   readonly decreases: string[] = []
   /** Lines of narthex_multiprocess_errors_total. */
@@ -139,6 +139,11 @@ export class Scraper {
     return name === this.#reading
   }
 
+  /** How many scrapes there were since their times were last asked for. */
+  get scrapes(): number {
+    return this.#times.length
+  }
+
   /** Milliseconds of the scrapes since it was last asked. */
   takeTimes(): number[] {
     const times = this.#times
@@ -161,7 +166,7 @@ export class Scraper {
       if (status === 200) this.#compare(body, `scrape ${round} of ${place.name}`)
       else this.failures.push(`${status} ${body}`)
     } catch (error) {
-      this.unreachable.push(String(error))
+      this.unreachable.push({ name: place.name, reason: String(error) })
     } finally {
       this.#reading = undefined
     }

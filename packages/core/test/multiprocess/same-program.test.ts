@@ -45,5 +45,5 @@ describe('the same program', () => {
     const modes = ['cluster', 'workers', 'fork', 'threads']
     const seen = await Promise.all(modes.map(async (mode) => [mode, await run(mode, PROCESSES)]))
     expect(seen).toEqual(modes.map((mode) => [mode, Array.from({ length: PROCESSES }, () => single)]))
-  }, 40_000)
+  }, 180_000)
 })

@@ -29,7 +29,7 @@ export async function seenAfterRequests(service: Service, places: readonly Place
     const seen = pages.map((page) => ({ families: familiesOn(page), counted: countedOn(page) }))
     // The numbers of the others are as old as their last snapshot.
     const isWhole = seen.every(({ counted }) => counted['sizes_count'] === NUMBERS.length)
-    if (isWhole || !waits || performance.now() - start > 10_000) return seen
+    if (isWhole || !waits || performance.now() - start > 45_000) return seen
   }
 }
 

@@ -56,7 +56,7 @@ export class Service {
     const stop = async (): Promise<void> => {
       child.stdin.end()
       child.kill('SIGTERM')
-      const late = sleep(3000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))
+      const late = sleep(10_000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))
       await Promise.race([exited, late])
       this.killAll()
       await exited
@@ -75,7 +75,7 @@ export class Service {
     return this.#allPlaces().filter(({ name, pid }) => !this.#gone.has(name) && kill(pid, 0))
   }
 
-  async placesOnce(count: number, milliseconds = 20_000): Promise<Place[]> {
+  async placesOnce(count: number, milliseconds = 60_000): Promise<Place[]> {
     for (const start = performance.now(); performance.now() - start < milliseconds; await sleep(20)) {
       const places = this.places()
       if (places.length === count) return places
