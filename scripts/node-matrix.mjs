@@ -15,7 +15,7 @@ const VERSIONS = ['20.19', '22', '24', '26']
 const ADAPTERS = ['express', 'fastify', 'koa', 'nestjs']
 
 /** Milliseconds after which a run is ended that hangs. */
-const PATIENCE = 600_000
+const PATIENCE = 1_800_000
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, core: { type: 'boolean' } } })
 const packages = values.core === true ? ['core', ...ADAPTERS] : ADAPTERS
