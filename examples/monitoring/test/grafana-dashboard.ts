@@ -33,14 +33,24 @@ export function asGrafanaSends(expression: string): string {
   return expression.replaceAll('$__rate_interval', '4s').replaceAll('$job', '.*').replaceAll('$instance', '.*')
 }
 
-/** The queries that find nothing but NaN, and those that name a label in their legend that no series has. */
-export async function poorQueries(dashboard: Dashboard, api: QueryApi): Promise<string[]> {
-  const poor: string[] = []
+/**
+ * The queries that find nothing but NaN, and those that name a label in their legend that no series has: with what is
+ * wrong with them. All of them, or those that `isAsked`.
+ */
+export async function poorQueries(
+  dashboard: Dashboard,
+  api: QueryApi,
+  isAsked: (expression: string) => boolean = () => true,
+): Promise<Map<string, string>> {
+  const poor = new Map<string, string>()
   for (const { title, targets = [] } of dashboard.panels) {
     for (const { expr, legendFormat = '' } of targets) {
+      if (!isAsked(expr)) continue
       const values = await api.query(asGrafanaSends(expr))
-      if (values.every(({ value }) => Number.isNaN(value))) poor.push(`${title}: nothing for ${expr}`)
-      else for (const label of labelsLacking(legendFormat, values)) poor.push(`${title}: no label ${label} for ${expr}`)
+      if (values.every(({ value }) => Number.isNaN(value))) poor.set(expr, `${title}: nothing for ${expr}`)
+      else
+        for (const label of labelsLacking(legendFormat, values))
+          poor.set(expr, `${title}: no label ${label} for ${expr}`)
     }
   }
   return poor
