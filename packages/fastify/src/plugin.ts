@@ -94,6 +94,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   const view: FrameworkView<FastifyRequest> = {
     route: (request) => templateOf(readConfig(request).url),
     params: (request) => request.params as { readonly [name: string]: unknown },
+    contentType: (reply) => contentTypeOf(reply as FastifyReply),
   }
   const leftOut: FrameworkView<FastifyRequest> = { ...view, skips: () => true }
 
@@ -169,8 +170,8 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
       if (server !== undefined && server !== fastify.server) findServer(server)
     }
     const isLeftOut = own === page ? !recordScrapes : own?.skip === true || (hasIgnore && isIgnored(request))
-    if (!isLeftOut) metrics.follow(view, request, raw, response)
-    else if (Exchange.of(response, registry) !== undefined) metrics.follow(leftOut, request, raw, response)
+    if (!isLeftOut) metrics.follow(view, request, raw, response, reply)
+    else if (Exchange.of(response, registry) !== undefined) metrics.follow(leftOut, request, raw, response, reply)
     if (own?.buckets !== undefined) setBucketsOfEarly(readConfig(request), own.buckets)
   }
 
@@ -244,6 +245,12 @@ function forFastify<Rest extends unknown[], Result>(
   hook: (request: FastifyRequest, ...rest: Rest) => Result | undefined,
 ): (request: FastifyRequest, ...rest: Rest) => Result | undefined {
   return (request, ...rest) => ('raw' in request ? hook(request, ...rest) : undefined)
+}
+
+/** Of an answer that Fastify has sent: whoever writes to the response itself may have left none here. */
+function contentTypeOf(reply: FastifyReply): string | undefined {
+  const type = reply.getHeader('content-type')
+  return type === undefined ? undefined : String(type)
 }
 
 /** Fastify passes a prefix to plugins that are not encapsulated, and leaves it to them. */

@@ -1,14 +1,14 @@
-import { subscribe } from 'node:diagnostics_channel'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { monotonicSeconds } from '../clock.ts'
-import { contentTypeOf } from './content-type.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
   /** The template of the route that answered, mounts included; `undefined` where nothing matched. */
   route(request: Request, response: ServerResponse): string | undefined
-  /** The answer has begun: whoever has the request now has answered it. */
+  /** The answer has begun: whoever has the request now has answered it. A view without this costs less. */
   headersSent?(request: Request): void
+  /** The content type of an answer, where the framework has that at hand; `reply` is what it was given as such. */
+  contentType?(reply: unknown): string | undefined
   /** All that is asked has been asked. */
   settled?(request: Request): void
   /** The path parameters that the route found. */
@@ -19,7 +19,10 @@ export interface FrameworkView<Request> {
 
 /** Who is told of the beginning and the end of an exchange. */
 export interface ExchangeListener<Request> {
-  headersSent(exchange: Exchange<Request>, contentType: string): void
+  /** Where somebody asks: called at all where this is there as an exchange begins, or its view asks. */
+  headersSent?: ((exchange: Exchange<Request>) => void) | undefined
+  /** The first part of an answer that is not given whole, with its headers, has gone out. */
+  partSent(exchange: Exchange<Request>, response: ServerResponse): void
   /** `isComplete` tells an answer that was given to its end from one that the client did not wait for. */
   settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void
 }
@@ -31,15 +34,17 @@ type AnyExchange = Exchange<unknown>
 const KEY = Symbol.for('@narthex/core/http/exchanges/v1')
 
 interface Shared {
-  /** Objects whose own `writeHead` tells of headers. */
-  readonly telling: WeakSet<object>
+  /** Prototypes of responses that tell of parts, and those that tell of headers. */
+  readonly tellingOfParts: WeakSet<object>
+  readonly tellingOfHeaders: WeakSet<object>
   isListening: boolean
-  /** Whether Node has been heard to tell of finished responses. */
+  /** Whether Node has been heard to let go of a response that has ended. */
   isTold: boolean
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
-  telling: new WeakSet(),
+  tellingOfParts: new WeakSet(),
+  tellingOfHeaders: new WeakSet(),
   isListening: false,
   isTold: false,
 })
@@ -66,9 +71,10 @@ interface Connection {
 
 /**
  * A request and its response, from the first sight of the one to the end of the other: exactly one end is reported.
- * Normally Node's diagnostics channel tells of it, and otherwise the end of the connection, which also ends pipelined
- * exchanges whose turn never came, while their responses emit nothing. So no listener is added for a request, except
- * with HTTP/2 and with whoever plays a server: there the first of `finish` and `close` counts.
+ * Normally Node tells of it, as it takes the connection off a response that has ended (a subscription to its diagnostics
+ * channel would cost a message with four fields for each), and otherwise the end of the connection, which also ends
+ * pipelined exchanges whose turn never came, while their responses emit nothing. So no listener is added for a request,
+ * except with HTTP/2 and with whoever plays a server: there the first of `finish` and `close` counts.
  */
 export class Exchange<Request> {
   readonly owner: object
@@ -79,15 +85,19 @@ export class Exchange<Request> {
   /** On the monotonic clock, in seconds. */
   readonly start: number = monotonicSeconds()
   request: Request
+  /** What the framework has for the response, where its view asks for it. */
+  reply: unknown = undefined
   view: FrameworkView<Request> | undefined
-  /** Held from beginning to end: a gauge that was reset in between is not taken below zero. */
-  inFlight: { inc(): void; dec(): void } | undefined = undefined
+  /** Held from beginning to end: a gauge whose series was removed in between is not taken below zero. */
+  tally: { end(): void } | undefined = undefined
   /** `http` or `https`, where somebody asks: at the end, HTTP/2 has no connection to tell from. */
   scheme = ''
-  /** As it was sent; zero before that. */
-  status = 0
   /** When the headers were sent; only kept where somebody asks. */
   headersAt = 0
+  /** Whether they were told of. */
+  hasHeaders = false
+  /** Whether a part was told of. */
+  hasPart = false
   isStream = false
   requestBytes = 0
   responseBytes = 0
@@ -121,6 +131,7 @@ export class Exchange<Request> {
     this.raw = raw
     this.response = response
     this.method = method
+    if (listener.headersSent !== undefined || view?.headersSent !== undefined) tellOfHeaders(response)
     if (first === undefined) {
       ;(response as Followed)[KEY] = this as unknown as AnyExchange
       this.#begin()
@@ -140,7 +151,7 @@ export class Exchange<Request> {
     let waiting = connection?.[KEY]
     if (waiting === undefined) {
       if (!shared.isListening) listen()
-      tellOfHeaders(response)
+      tellOfParts(response)
       if (typeof connection?.server !== 'object' || raw.httpVersionMajor !== 1) {
         response.on('finish', onEnd)
         response.on('close', onEnd)
@@ -159,6 +170,14 @@ export class Exchange<Request> {
     this.isSettled = true
     this.isComplete = isComplete
     if (!isComplete) this.listener.settled(this, response, response.writableEnded)
+  }
+
+  /** Told by a view that comes later what the first one could not tell. */
+  see(view: FrameworkView<Request>, request: Request, reply: unknown): void {
+    this.view = view
+    this.request = request
+    this.reply = reply
+    if (view.headersSent !== undefined) tellOfHeaders(this.response)
   }
 
   /** The exchange of `owner` that follows a response already. */
@@ -213,23 +232,19 @@ function settleCutOff(first: AnyExchange): void {
   settle(first, first.response.writableEnded && first.raw.complete)
 }
 
+/** Node takes the connection off every response that has ended; an application may do so with one that has not. */
 function listen(): void {
   shared.isListening = true
-  subscribe('http.server.response.finish', (message) => {
-    shared.isTold = true
-    const first = Exchange.first((message as { response: ServerResponse }).response)
-    if (first !== undefined) settle(first, true)
-  })
-  keepDetached()
-}
-
-/** A response whose connection an application takes for itself is not the connection's any more when that closes. */
-function keepDetached(): void {
   const original = ServerResponse.prototype.detachSocket
   ServerResponse.prototype.detachSocket = function detachSocket(connection) {
     const first = Exchange.first(this)
-    // Node detaches every response, once it has told of its end.
-    if (first?.isSettled === false) wait(first, (connection as Connection)[KEY])
+    if (this.writableEnded) {
+      shared.isTold = true
+      if (first !== undefined) settle(first, true)
+    } else if (first?.isSettled === false) {
+      // It is not the connection's any more when that closes.
+      wait(first, (connection as Connection)[KEY])
+    }
     original.call(this, connection)
   }
 }
@@ -239,28 +254,58 @@ function wait(exchange: AnyExchange, waiting: Set<AnyExchange> | undefined): voi
   exchange.waiting = waiting
 }
 
-type WriteHead = (this: ServerResponse, status?: unknown, reason?: unknown, headers?: unknown) => ServerResponse
+type Method = (this: ServerResponse, ...args: unknown[]) => unknown
+type Methods = { writeHead: Method; write: Method; flushHeaders: Method }
 
 /**
- * Has every way of sending headers tell of them: all go through `writeHead`. Wraps it once, where responses inherit it
- * from; where a response has only its own, there.
+ * Has answers of a kind tell of headers: all ways of sending them go through `writeHead`. Wrapped once, where responses
+ * inherit it from; where a response has only its own, there.
  */
 function tellOfHeaders(response: ServerResponse): void {
-  let owner = Object.getPrototypeOf(response) as object | null
-  while (owner !== null && !Object.hasOwn(owner, 'writeHead')) owner = Object.getPrototypeOf(owner) as object | null
-  if (owner !== null && shared.telling.has(owner)) return
-  if (owner !== null) shared.telling.add(owner)
-  const target = (owner ?? response) as { writeHead: WriteHead }
-  const original = target.writeHead
-  target.writeHead = function writeHead(status, reason, headers) {
-    const result = original.call(this, status, reason, headers)
+  const target = ownerOfMethods(response)
+  if (shared.tellingOfHeaders.has(target)) return
+  shared.tellingOfHeaders.add(target)
+  const { writeHead: original } = target
+  target.writeHead = function writeHead(...args) {
+    const result = original.apply(this, args)
     const first = Exchange.first(this)
-    if (first === undefined || first.status !== 0) return result
-    const contentType = contentTypeOf(this, headers ?? reason)
+    if (first === undefined || first.hasHeaders) return result
+    first.hasHeaders = true
     for (let exchange: AnyExchange | undefined = first; exchange !== undefined; exchange = exchange.next) {
-      exchange.status = typeof status === 'number' ? status : this.statusCode
-      exchange.listener.headersSent(exchange, contentType)
+      exchange.view?.headersSent?.(exchange.request)
+      exchange.listener.headersSent?.(exchange)
     }
     return result
   }
+}
+
+/** Has answers of a kind tell of the first part that goes out by itself. With HTTP/1 one that is given whole has none. */
+function tellOfParts(response: ServerResponse): void {
+  const target = ownerOfMethods(response)
+  if (shared.tellingOfParts.has(target)) return
+  shared.tellingOfParts.add(target)
+  for (const name of ['write', 'flushHeaders'] as const) {
+    const own = Object.hasOwn(target, name) ? target[name] : undefined
+    const parent = Object.getPrototypeOf(target) as Methods
+    target[name] = function (...args) {
+      const result = (own ?? parent[name]).apply(this, args)
+      const first = Exchange.first(this)
+      if (first?.hasPart === false) tellOfPart(first, this)
+      return result
+    }
+  }
+}
+
+function tellOfPart(first: AnyExchange, response: ServerResponse): void {
+  first.hasPart = true
+  for (let exchange: AnyExchange | undefined = first; exchange !== undefined; exchange = exchange.next) {
+    if (!exchange.isSettled) exchange.listener.partSent(exchange, response)
+  }
+}
+
+/** The prototype that the class of a response has put its `writeHead` on. */
+function ownerOfMethods(response: ServerResponse): Methods {
+  let owner = Object.getPrototypeOf(response) as object | null
+  while (owner !== null && !Object.hasOwn(owner, 'writeHead')) owner = Object.getPrototypeOf(owner) as object | null
+  return (owner ?? response) as Methods
 }

@@ -115,9 +115,10 @@ export function instrumentServer(
     onFirstAnswer(socket, (status = taken) => {
       // Who answers when the client has left says nothing any more.
       if (socket.destroyed || Exchange.of(response, registry)?.isSettled !== false) return
-      // The type marks it as a stream.
+      // The type marks it as a stream, of which this is a part.
       if (status === taken) response.setHeader('Content-Type', 'text/event-stream')
       response.writeHead(status)
+      if (status === taken) response.flushHeaders()
       response.end()
     })
   }

@@ -5,14 +5,15 @@ import type { LabelValue } from '../labels.ts'
 import { exponentialBuckets } from '../metrics/buckets.ts'
 import type { Counter } from '../metrics/counter.ts'
 import type { ExemplarLabels } from '../metrics/exemplar.ts'
-import type { Gauge, GaugeChild } from '../metrics/gauge.ts'
+import type { Gauge } from '../metrics/gauge.ts'
 import type { Histogram } from '../metrics/histogram.ts'
 import { defaultRegistry, type Registry } from '../registry.ts'
 import { countBytes } from './byte-count.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
 import { type HttpMetric, type HttpNames, knownMethod, methodsOf, namesFrom, OTEL_NAMES } from './request-labels.ts'
-import { type RequestSeries, RequestSeriesTable } from './request-series.ts'
+import { MethodTally, RequestTally } from './request-tally.ts'
+import { contentTypeSent, statusSent } from './sent.ts'
 import { isStreamType } from './stream-type.ts'
 import { exemplarOf } from './traceparent.ts'
 
@@ -32,13 +33,16 @@ const HELP: { readonly [metric in HttpMetric]: string } = {
 
 /**
  * Records HTTP requests: the one recorder behind every adapter, which adds only what its framework knows. A request
- * costs two clock reads, a few look-ups and an object (`express` and its like in benchmarks); nothing that the options or a client can do breaks
- * it, and hooks that throw are counted in `narthex_hook_errors_total`.
+ * costs two clock reads, a few look-ups and an object (`express` and its like in benchmarks); what has ended is counted
+ * many at a time, and all of it is there for whoever looks. Nothing that the options or a client can do breaks it, and
+ * hooks that throw are counted in `narthex_hook_errors_total`.
  *
  * Throws `MetricError` for unknown or invalid options, and where metrics of these names are defined otherwise.
  */
 export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<Request> {
   readonly registry: Registry
+  /** @internal */
+  readonly headersSent: ((exchange: Exchange<Request>) => void) | undefined
   readonly #options: HttpMetricsOptions<Request>
   readonly #names: HttpNames
   readonly #methods: ReadonlyMap<string | undefined, string>
@@ -51,13 +55,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   readonly #requestSize: Histogram<string> | undefined
   readonly #responseSize: Histogram<string> | undefined
   readonly #timeToHeaders: Histogram<string> | undefined
-  /** Whether labels depend on method, route and status alone. */
-  readonly #isPlain: boolean
+  readonly #tally: RequestTally
+  /** Whether labels depend on method, route and status alone, and nothing but their metrics is recorded. */
+  readonly #isBrief: boolean
   readonly #recordsMore: boolean
-  readonly #series = new RequestSeriesTable()
-  readonly #inFlightSeries = new Map<string, GaugeChild>()
-  /** Of the metrics that those are of, as they were found. */
-  #removals = 0
   #streamsInFlight: Gauge<string> | undefined
   #streamDuration: Histogram<string> | undefined
 
@@ -97,10 +98,15 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       this.#requestSize = histogram('requestSize', SIZE_BUCKETS)
       this.#responseSize = histogram('responseSize', SIZE_BUCKETS)
     }
-    if (options.timeToHeaders === true)
+    if (options.timeToHeaders === true) {
       this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
+      this.headersSent = (exchange) => void (exchange.headersAt = monotonicSeconds())
+    }
     this.#recordsMore = options.sizes === true || options.timeToHeaders === true
-    this.#isPlain = names !== OTEL_NAMES && labelNames.length === names.labels.length
+    const metrics = { requests: this.#requests, duration: this.#duration, inFlight: this.#inFlight }
+    this.#tally = new RequestTally(metrics, names, options.groupStatusCodes === true)
+    this.#isBrief =
+      names !== OTEL_NAMES && labelNames.length === names.labels.length && !this.#recordsMore && !options.exemplars
   }
 
   /**
@@ -136,46 +142,50 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   /**
    * Follows a request to its end. A response that is followed already, by an adapter mounted twice or by a server that
-   * is instrumented itself, is counted once; a view that comes later tells what the first one could not.
+   * is instrumented itself, is counted once; a view that comes later tells what the first one could not. `reply` is for the view.
    */
   follow(
     view: FrameworkView<Request> | undefined,
     request: Request,
     raw: IncomingMessage,
     response: ServerResponse,
+    reply?: unknown,
   ): void {
     const first = Exchange.first(response)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
-      if (followed.view === undefined && view !== undefined) {
-        followed.view = view
-        followed.request = request
-      }
+      if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
       return
     }
-    const method = knownMethod(raw.method, this.#methods)
-    const exchange = new Exchange(this.registry, this, view, request, raw, response, method, first)
+    const tally = this.#names === OTEL_NAMES ? this.#tallyOfScheme(raw) : this.#tally.of(raw.method)
+    const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, first)
+    if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     if (exchange.isSettled) return
-    exchange.inFlight = this.#inFlightOf(exchange)
-    exchange.inFlight?.inc()
+    exchange.reply = reply
+    exchange.tally = tally
+    if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
+    tally.begin()
     if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
   }
 
   /** @internal */
-  headersSent(exchange: Exchange<Request>, contentType: string): void {
-    exchange.view?.headersSent?.(exchange.request)
-    if (isStreamType(contentType)) {
+  partSent(exchange: Exchange<Request>, response: ServerResponse): void {
+    try {
+      const { reply, view } = exchange
+      if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response))) return
       exchange.isStream = true
-      exchange.headersAt = monotonicSeconds()
+      exchange.headersAt ||= monotonicSeconds()
       this.#streams()?.[0].labels(exchange.method).inc()
-      return
+    } catch {
+      this.#hookFailed('record')
     }
-    if (this.#timeToHeaders !== undefined) exchange.headersAt = monotonicSeconds()
   }
 
   /** @internal */
   settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
-    exchange.inFlight?.dec()
+    exchange.tally?.end()
+    // One that was given whole is a stream all the same.
+    if (isComplete && !exchange.hasPart) this.partSent(exchange, response)
     try {
       this.#record(exchange, response, isComplete)
     } catch {
@@ -189,17 +199,19 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const seconds = monotonicSeconds() - exchange.start
     if (exchange.isStream) this.#streams()?.[0].labels(exchange.method).dec()
     if (exchange.view?.skips?.(exchange.request) === true) return
-    const status = isComplete ? exchange.status || response.statusCode : 499
+    const status = isComplete ? statusSent(response) : 499
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
-    const labels = this.#isPlain ? undefined : this.#labelsOf(exchange, response, route, status, isComplete)
+    if (this.#isBrief && !exchange.isStream) {
+      const tally = (exchange.tally as MethodTally | undefined) ?? this.#tally.of(exchange.method)
+      return this.#tally.count(tally, route, status, seconds)
+    }
+    const labels = this.#labelsOf(exchange, response, route, status, isComplete)
     const exemplar = this.#exemplarOf(exchange)
-    const { requests, duration } =
-      labels === undefined ? this.#plainSeries(exchange.method, route, status) : this.#seriesOf(labels)
-    requests?.inc(undefined, exemplar)
+    this.#requests?.labels(...labels).inc(undefined, exemplar)
     // The length of a stream is no latency: what its client waited for was the headers.
-    duration.observe(exchange.isStream ? exchange.headersAt - exchange.start : seconds, exemplar)
-    if (!exchange.isStream && !this.#recordsMore) return
-    this.#recordMore(exchange, labels ?? this.#plainLabels(exchange.method, route, status), seconds)
+    const latency = exchange.isStream ? exchange.headersAt - exchange.start : seconds
+    this.#duration.labels(...labels).observe(latency, exemplar)
+    if (exchange.isStream || this.#recordsMore) this.#recordMore(exchange, labels, seconds)
   }
 
   #recordMore(exchange: Exchange<Request>, labels: readonly LabelValue[], seconds: number): void {
@@ -212,33 +224,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     this.#responseSize?.labels(...labels).observe(exchange.responseBytes)
   }
 
-  /** Found before, unless a metric has lost series since: what was removed is not counted into. */
-  #plainSeries(method: string, route: string, status: number): RequestSeries {
-    this.#forgetRemoved()
-    const known = this.#series.find(method, route, status)
-    if (known !== undefined) return known
-    const series = this.#seriesOf(this.#plainLabels(method, route, status))
-    this.#series.keep(method, route, status, series)
-    return series
-  }
-
-  #forgetRemoved(): void {
-    const removals = (this.#requests?.removals ?? 0) + (this.#inFlight?.removals ?? 0) + this.#duration.removals
-    if (removals === this.#removals) return
-    this.#removals = removals
-    this.#series.clear()
-    this.#inFlightSeries.clear()
-  }
-
-  #seriesOf(labels: readonly LabelValue[]): RequestSeries {
-    return { requests: this.#requests?.labels(...labels), duration: this.#duration.labels(...labels) }
-  }
-
-  #plainLabels(method: string, route: string, status: number): LabelValue[] {
-    const code = this.#options.groupStatusCodes === true ? `${Math.floor(status / 100)}xx` : String(status)
-    return [method, this.#names.spell?.(route) ?? route, code]
-  }
-
   #labelsOf(
     exchange: Exchange<Request>,
     response: ServerResponse,
@@ -246,7 +231,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     status: number,
     isComplete: boolean,
   ): LabelValue[] {
-    const labels = this.#plainLabels(exchange.method, route, status)
+    const labels = this.#tally.labels(exchange.method, route, status)
     if (this.#names === OTEL_NAMES) {
       labels.push(
         exchange.scheme || schemeOf(exchange.raw),
@@ -310,17 +295,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     }
   }
 
-  #inFlightOf(exchange: Exchange<Request>): GaugeChild | undefined {
-    const { method } = exchange
-    if (this.#names === OTEL_NAMES) {
-      exchange.scheme = schemeOf(exchange.raw)
-      return this.#inFlight?.labels(method, exchange.scheme)
-    }
-    if (this.#inFlight === undefined) return undefined
-    this.#forgetRemoved()
-    let series = this.#inFlightSeries.get(method)
-    if (series === undefined) this.#inFlightSeries.set(method, (series = this.#inFlight.labels(method)))
-    return series
+  /** Its gauge tells schemes apart: no tally of a method is that of others. */
+  #tallyOfScheme(raw: IncomingMessage): MethodTally {
+    const method = knownMethod(raw.method, this.#methods)
+    return new MethodTally(method, this.#inFlight?.labels(method, schemeOf(raw)), true)
   }
 
   /**

@@ -30,8 +30,6 @@ type Node<C> = Map<string, Node<C>> | C
 export class Children<C extends Child> {
   readonly #options: ChildrenOptions<C>
   readonly #names: readonly string[]
-  /** How often series were removed: who keeps children by their labels looks them up again then. */
-  removals = 0
   #root: Map<string, Node<C>> = new Map()
   #overflow: C | undefined
   #size = 0
@@ -200,7 +198,6 @@ export class Children<C extends Child> {
       })
     const removed = this.#removeFrom(this.#root, 0, wanted, matches)
     this.#size -= removed
-    this.removals += 1
     if (this.#overflow === undefined || !matches(this.#overflow.labels)) return removed
     this.#overflow = undefined
     return removed + 1

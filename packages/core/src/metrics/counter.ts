@@ -132,6 +132,7 @@ export class CounterChild implements MetricChild {
   }
 
   get value(): number {
+    this.#exemplars.lateUpdates.settle()
     return this.#value + this.#steps
   }
 
@@ -147,7 +148,8 @@ export class CounterChild implements MetricChild {
   }
 
   snapshot(): ValueSeries {
-    return { labels: this.labels, value: this.value, exemplar: this.#slots?.exemplars[0], created: this.#created }
+    const value = this.#value + this.#steps
+    return { labels: this.labels, value, exemplar: this.#slots?.exemplars[0], created: this.#created }
   }
 
   #carry(): void {

@@ -3,6 +3,7 @@ import type { ExemplarSource } from '../collector.ts'
 import type { Exemplar } from '../family.ts'
 import { type Labels, setLabel } from '../labels.ts'
 import { isLegacyLabelName } from '../names.ts'
+import type { LateUpdates } from './late-updates.ts'
 
 /** The labels of an exemplar as callers pass them: `{ trace_id: '…' }`. */
 export type ExemplarLabels = { readonly [name: string]: string }
@@ -16,10 +17,13 @@ export class MetricExemplars {
   source: ExemplarSource | undefined = undefined
   /** The metric's name. */
   readonly metric: string
+  /** Beside exemplars, because all series have this object: a field more for each would be for this alone. */
+  readonly lateUpdates: LateUpdates
   readonly #dropped: () => void
 
-  constructor(metric: string, dropped: () => void) {
+  constructor(metric: string, dropped: () => void, lateUpdates: LateUpdates) {
     this.metric = metric
+    this.lateUpdates = lateUpdates
     this.#dropped = dropped
   }
 

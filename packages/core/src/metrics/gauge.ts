@@ -4,6 +4,7 @@ import { type Aggregation, AGGREGATIONS, type ValueSeries } from '../family.ts'
 import type { Labels, LabelValues } from '../labels.ts'
 import { startTimer, type Timer } from '../timer.ts'
 import { aside } from './aside.ts'
+import type { LateUpdates } from './late-updates.ts'
 import { type LabelArgument, Metric, type MetricChild, type MetricOptions, type WithLabels } from './metric.ts'
 import { type AnyFunction, type MethodDecorator, splitLabelsAndFunction, wrapOrDecorate } from './wrap.ts'
 
@@ -131,6 +132,13 @@ export class Gauge<L extends string = never> extends Metric<L, GaugeChild> {
   }
 }
 
+/** What a series asks of its gauge. */
+interface GaugeOfSeries {
+  readonly name: string
+  readonly lateUpdates: LateUpdates
+  functionFailed(): void
+}
+
 /** One series of a {@link Gauge}: hold it where speed matters. */
 export class GaugeChild implements MetricChild {
   readonly labels: Labels
@@ -138,9 +146,9 @@ export class GaugeChild implements MetricChild {
   #function: (() => number) | undefined = undefined
   /** Seconds since the epoch, where it matters which of several processes was the last to set it. */
   #updated: number | undefined
-  readonly #metric: { readonly name: string; functionFailed(): void }
+  readonly #metric: GaugeOfSeries
 
-  constructor(labels: Labels, metric: { readonly name: string; functionFailed(): void }, stamped: boolean = false) {
+  constructor(labels: Labels, metric: GaugeOfSeries, stamped: boolean = false) {
     this.labels = labels
     this.#updated = stamped ? 0 : undefined
     this.#metric = metric
@@ -183,6 +191,7 @@ export class GaugeChild implements MetricChild {
 
   /** The number as last set; a function is not run. */
   get value(): number {
+    this.#metric.lateUpdates.settle()
     return this.#value
   }
 

@@ -7,6 +7,7 @@ import { isValidName } from '../names.ts'
 import { emitWarning } from '../warning.ts'
 import { Children, type Child } from './children.ts'
 import { MetricExemplars } from './exemplar.ts'
+import { LateUpdates } from './late-updates.ts'
 
 /** The options that every metric has. `Self` is the metric that `collect` is called on. */
 export interface MetricOptions<L extends string, Self = unknown> {
@@ -105,6 +106,8 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   protected readonly children: Children<C>
   /** Where the series of a counter or histogram get their exemplars. */
   protected readonly exemplars: MetricExemplars
+  /** @internal */
+  readonly lateUpdates: LateUpdates = new LateUpdates()
   /** The only series of a metric without labels. */
   protected single: C | undefined
   /** The family as it is now: reading it runs no callback. */
@@ -153,7 +156,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     if (registry !== undefined && registry !== null && typeof registry.register !== 'function') {
       this.refuseOption('registry', 'to be a Registry or null', registry)
     }
-    this.exemplars = new MetricExemplars(this.givenName, () => this.countLoss('exemplars_dropped'))
+    this.exemplars = new MetricExemplars(this.givenName, () => this.countLoss('exemplars_dropped'), this.lateUpdates)
     this.children = new Children({
       subject,
       metric: this.givenName,
@@ -203,23 +206,29 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
     const values = this.children.valuesFrom(
       labels.length === 1 && typeof first === 'object' ? first : (labels as LabelValue[]),
     )
+    this.lateUpdates.drop()
     return this.single === undefined && this.children.remove(values)
   }
 
   /** Removes every series that has all of these labels, and says how many: `removeMatching({ tenant: 'gone' })`. */
   removeMatching(labels: Partial<LabelValues<L>>): number {
     const wanted = this.children.wantedFrom(labels as LabelValues)
+    this.lateUpdates.drop()
     return this.single === undefined ? this.children.removeMatching(wanted) : 0
   }
 
   /** Sets every series to zero and renews its created time. Held children stay attached. */
   reset(): void {
+    this.lateUpdates.settle()
     for (const child of this.children) child.zero()
   }
 
-  /** @internal */
-  get removals(): number {
-    return this.children.removals
+  /**
+   * Whether each update looks for an exemplar.
+   * @internal
+   */
+  get isSampled(): boolean {
+    return this.exemplars.source !== undefined
   }
 
   /** What a scrape gets: runs the `collect` option, then gives a view of all series. */
@@ -246,6 +255,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   exemplarSourceChanged(): void {
     const hosts = [...this.#hosts]
     const source = hosts.find((host) => host.exemplarSource !== undefined)?.exemplarSource
+    this.lateUpdates.drop()
     this.exemplars.source = source
     if (source !== undefined) for (const child of this.children) child.sample?.()
   }
@@ -311,6 +321,7 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
   }
 
   #familyOf(series: () => Iterator<Series>): MetricFamily {
+    const { lateUpdates } = this
     const family = {
       name: this.name,
       help: this.help,
@@ -318,7 +329,12 @@ export abstract class Metric<L extends string, C extends MetricChild> implements
       ...(this.unit !== undefined && { unit: this.unit }),
       ...(this.#kind.totalSuffix === false && { totalSuffix: false }),
       ...this.#kind.merging,
-      series: { [Symbol.iterator]: series },
+      series: {
+        [Symbol.iterator]: () => {
+          lateUpdates.settle()
+          return series()
+        },
+      },
     }
     return Object.freeze(family) as MetricFamily
   }

@@ -7,6 +7,7 @@ it('adds nothing to a connection for each request', async () => {
   const ended: boolean[] = []
   const listener: ExchangeListener<IncomingMessage> = {
     headersSent: () => {},
+    partSent: () => {},
     settled: (_exchange, _response, isComplete) => void ended.push(isComplete),
   }
   const closeListeners: number[] = []
@@ -34,7 +35,15 @@ it('adds nothing to a connection for each request', async () => {
 
 it('passes on what a handler gives to writeHead, and its answer', async () => {
   const server = createServer((request, response) => {
-    new Exchange({}, { headersSent: () => {}, settled: () => {} }, undefined, request, request, response, 'GET')
+    new Exchange(
+      {},
+      { headersSent: () => {}, partSent: () => {}, settled: () => {} },
+      undefined,
+      request,
+      request,
+      response,
+      'GET',
+    )
     const result = response.writeHead(202, 'Took it', { 'X-A': '1' })
     expect(result).toBe(response)
     expect(() => response.writeHead(200)).toThrow(/ERR_HTTP_HEADERS_SENT|after they are sent|Cannot write headers/)
@@ -46,29 +55,32 @@ it('passes on what a handler gives to writeHead, and its answer', async () => {
   server.close()
 })
 
-it('tells of headers once, and the first of two owners before or after the other alike', async () => {
+it('tells of headers and of a part once, and the first of two owners before or after the other alike', async () => {
   const told: string[] = []
   const listenerOf = (name: string): ExchangeListener<IncomingMessage> => ({
-    headersSent: (_exchange, contentType) => void told.push(`${name} headers ${contentType}`),
+    headersSent: () => void told.push(`${name} headers`),
+    partSent: () => void told.push(`${name} part`),
     settled: () => void told.push(`${name} settled`),
   })
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     for (const name of ['a', 'b']) new Exchange({}, listenerOf(name), undefined, request, request, response, 'GET')
-    response.setHeader('Content-Type', 'text/x')
     response.writeProcessing()
     response.flushHeaders()
+    response.write('body')
     response.end('body')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   await get((server.address() as AddressInfo).port)
   server.close()
-  expect(told.sort()).toEqual(['a headers text/x', 'a settled', 'b headers text/x', 'b settled'])
+  const events = ['headers', 'part', 'settled']
+  expect(told.sort()).toEqual(['a', 'b'].flatMap((name) => events.map((event) => `${name} ${event}`)))
 })
 
 it('tells an owner who comes when the client has left of that at once, be it the first or not', async () => {
   const told: [name: string, isComplete: boolean][] = []
   const listenerOf = (name: string): ExchangeListener<IncomingMessage> => ({
     headersSent: () => {},
+    partSent: () => {},
     settled: (_exchange, _response, isComplete) => void told.push([name, isComplete]),
   })
   for (const early of [['early'], []]) {
@@ -101,6 +113,7 @@ it('takes an upload that was cut off for one that the client left, whatever a fr
   const ends: boolean[] = []
   const listener: ExchangeListener<IncomingMessage> = {
     headersSent: () => {},
+    partSent: () => {},
     settled: (_exchange, _response, isComplete) => void ends.push(isComplete),
   }
   const server = createServer((request, response) => {
@@ -122,6 +135,7 @@ it('tells of the end of pipelined requests whose turn never came, and of a conne
   const told: string[] = []
   const listener: ExchangeListener<IncomingMessage> = {
     headersSent: () => {},
+    partSent: () => {},
     settled: ({ request }, _response, isComplete) => void told.push(`${request.url} ${isComplete}`),
   }
   const server = createServer((request, response) => {

@@ -405,6 +405,71 @@ describe('HttpMetrics', () => {
     await app.close()
   })
 
+  it('counts the status that was sent, whatever is in its place or beside it afterwards', async () => {
+    const ways: Answer[] = [
+      (_request, response) => response.writeHead(201).end(),
+      (_request, response) => response.writeHead(202, 'A word of its own').end(),
+      (_request, response) => response.writeHead(299).end(),
+      (_request, response) => {
+        response.statusCode = 203
+        response.flushHeaders()
+        response.statusCode = 500
+        response.end()
+      },
+      (_request, response) => {
+        response.statusMessage = 'Not OK'
+        response.end()
+      },
+    ]
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry })
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      metrics.follow(view, request, request, response)
+      ways[Number(request.url?.slice(1))]?.(request, response)
+    }
+    const app = await start(registry, createServer(answer))
+    const codes: number[] = []
+    for (const index of ways.keys()) codes.push((await fetch(`http://127.0.0.1:${app.port}/${index}`)).status)
+    await settled(registry)
+    expect(codes).toEqual([201, 202, 299, 203, 200])
+    expect([...(await countsOf(registry)).keys()]).toEqual(codes.map((code) => `GET <unmatched> ${code}`))
+    await app.close()
+    const app2 = await start(registry, createServer2({}, answer as never))
+    const client = connect2(`http://127.0.0.1:${app2.port}`)
+    const stream = client.request({ ':path': '/3' })
+    const [headers] = (await once(stream, 'response')) as [{ ':status': number }]
+    await once(stream.resume(), 'close')
+    await settled(registry)
+    expect(headers[':status']).toBe(203)
+    expect(registry.getSampleValue('http_requests_total', { method: 'GET', route: '<unmatched>', code: '203' })).toBe(2)
+    client.close()
+    await app2.close()
+  })
+
+  it('has no stream in flight that begins when its client has left', async () => {
+    const registry = new Registry()
+    const metrics = new HttpMetrics({ registry })
+    const begun: boolean[] = []
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        metrics.follow(view, request, request, response)
+        response.setHeader('Content-Type', 'text/event-stream')
+        if (request.url === '/late') response.on('close', () => setImmediate(() => begun.push(response.write('late'))))
+        else response.end('data: 1\n\n')
+      }),
+    )
+    const socket = connect(app.port, '127.0.0.1')
+    socket.write('GET /late HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until('the request', () => registry.getSampleValue('http_requests_in_flight', { method: 'GET' }) === 1)
+    socket.destroy()
+    await until('the late stream', () => begun.length === 1)
+    await fetch(`http://127.0.0.1:${app.port}/events`).then((response) => response.text())
+    await settled(registry)
+    expect(registry.getSampleValue('http_streams_in_flight', { method: 'GET' })).toBe(0)
+    await app.close()
+  })
+
   it('refuses what is not an option, and does not define anything then', () => {
     const registry = new Registry()
     for (const options of [

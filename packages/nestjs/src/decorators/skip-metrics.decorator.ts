@@ -68,6 +68,6 @@ export function forget(response: RawResponse, registry: Registry): void {
   const exchange = Exchange.of(response, registry)
   if (exchange === undefined) return
   exchange.view = LEFT_OUT
-  exchange.inFlight?.dec()
-  exchange.inFlight = undefined
+  exchange.tally?.end()
+  exchange.tally = undefined
 }

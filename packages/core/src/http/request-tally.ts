@@ -1,0 +1,181 @@
+import type { LabelValue } from '../labels.ts'
+import type { Counter, CounterChild } from '../metrics/counter.ts'
+import type { Gauge, GaugeChild } from '../metrics/gauge.ts'
+import type { HistogramChild } from '../metrics/histogram-child.ts'
+import type { Histogram } from '../metrics/histogram.ts'
+import type { UpdateHolder } from '../metrics/late-updates.ts'
+import { type HttpNames, knownMethod, methodsOf } from './request-labels.ts'
+
+/** As many ends as are counted at once. */
+const MOST_ENDS = 64
+
+/** As many series as a metric has by default: routes are few, unless the option `route` names too many. */
+const MOST_SERIES = 10_000
+
+/** How often somebody looks for new numbers in vain before a tally lets go of its metrics. */
+const IDLE_LOOKS = 10
+
+/** What a request is counted in at its end. */
+export interface RequestSeries {
+  readonly requests: CounterChild | undefined
+  readonly duration: HistogramChild
+}
+
+export interface TalliedMetrics {
+  readonly requests: Counter<string> | undefined
+  readonly duration: Histogram<string>
+  readonly inFlight: Gauge<string> | undefined
+}
+
+/** The requests of one method: what has changed since they were last counted, and the series that were found. */
+export class MethodTally {
+  /** As its label spells it. */
+  readonly method: string
+  readonly routes: Map<string, Map<number, RequestSeries>> = new Map()
+  readonly #inFlight: GaugeChild | undefined
+  #change = 0
+  /** Whether changes are made at once: nobody makes them later. */
+  isDirect: boolean
+
+  constructor(method: string, inFlight: GaugeChild | undefined, isDirect: boolean) {
+    this.method = method
+    this.#inFlight = inFlight
+    this.isDirect = isDirect
+  }
+
+  begin(): void {
+    this.#change += 1
+    if (this.isDirect) this.settle()
+  }
+
+  end(): void {
+    this.#change -= 1
+    if (this.isDirect) this.settle()
+  }
+
+  settle(): void {
+    if (this.#change !== 0) this.#inFlight?.inc(this.#change)
+    this.#change = 0
+  }
+}
+
+/**
+ * Counts requests whose labels depend on method, route and status alone. Between two requests a server has so much else
+ * to do that the processor has forgotten what counting needs: many in a row cost little more than one by itself
+ * (`alternate.mjs koa` in benchmarks). So ends are noted, and counted together: when there are 64 of them, or when somebody looks.
+ *
+ * Its metrics know it for as long as it has something to say. It knows no application, which may be gone before them.
+ */
+export class RequestTally implements UpdateHolder {
+  readonly #metrics: TalliedMetrics
+  readonly #names: HttpNames
+  readonly #groupsCodes: boolean
+  readonly #known: ReadonlyMap<string | undefined, string>
+  /** By what requests call their method, where it is known, and by its label. */
+  readonly #methods = new Map<string | undefined, MethodTally>()
+  readonly #series: RequestSeries[] = []
+  readonly #seconds: Float64Array = new Float64Array(MOST_ENDS)
+  #ends = 0
+  #size = 0
+  #isKnown = false
+  #putsOff = true
+  #idleLooks = 0
+
+  constructor(metrics: TalliedMetrics, names: HttpNames, groupsCodes: boolean) {
+    this.#metrics = metrics
+    this.#names = names
+    this.#groupsCodes = groupsCodes
+    this.#known = methodsOf(names)
+  }
+
+  /** The tally for a request's method. */
+  of(method: string | undefined): MethodTally {
+    if (!this.#isKnown) this.#introduce()
+    return this.#methods.get(method) ?? this.#begin(method)
+  }
+
+  /** Counts an end, at the latest when somebody looks. `of` is the tally that the request began with. */
+  count(of: MethodTally, route: string, status: number, seconds: number): void {
+    const series = this.find(of, route, status)
+    if (!this.#putsOff) return countIn(series, seconds)
+    const index = this.#ends++
+    this.#series[index] = series
+    this.#seconds[index] = seconds
+    if (this.#ends === MOST_ENDS) this.#countAll()
+  }
+
+  /** The series of such a request: as they were found before, unless there are too many. */
+  find(of: MethodTally, route: string, status: number): RequestSeries {
+    const { routes } = of.isDirect ? this.of(of.method) : of
+    const known = routes.get(route)?.get(status)
+    if (known !== undefined) return known
+    const labels = this.labels(of.method, route, status)
+    const { requests, duration } = this.#metrics
+    const series = { requests: requests?.labels(...labels), duration: duration.labels(...labels) }
+    if (this.#size === MOST_SERIES) return series
+    this.#size += 1
+    const codes = routes.get(route)
+    if (codes === undefined) routes.set(route, new Map([[status, series]]))
+    else codes.set(status, series)
+    return series
+  }
+
+  /** The values of the labels that all requests have, in declared order. */
+  labels(method: string, route: string, status: number): LabelValue[] {
+    const code = this.#groupsCodes ? `${Math.floor(status / 100)}xx` : String(status)
+    return [method, this.#names.spell?.(route) ?? route, code]
+  }
+
+  settle(): void {
+    this.#idleLooks = this.#ends === 0 ? this.#idleLooks + 1 : 0
+    this.#countAll()
+    for (const tally of this.#methods.values()) tally.settle()
+    if (this.#idleLooks > IDLE_LOOKS) this.drop()
+  }
+
+  drop(): void {
+    const { requests, duration, inFlight } = this.#metrics
+    this.#countAll()
+    for (const tally of this.#methods.values()) {
+      tally.settle()
+      tally.isDirect = true
+    }
+    this.#methods.clear()
+    this.#size = 0
+    this.#isKnown = false
+    for (const metric of [requests, duration, inFlight]) metric?.lateUpdates.delete(this)
+  }
+
+  #introduce(): void {
+    const { requests, duration, inFlight } = this.#metrics
+    for (const metric of [requests, duration, inFlight]) metric?.lateUpdates.add(this)
+    // An exemplar is looked for where the request ends.
+    this.#putsOff = !duration.isSampled && requests?.isSampled !== true
+    this.#isKnown = true
+    this.#idleLooks = 0
+  }
+
+  #begin(method: string | undefined): MethodTally {
+    const label = knownMethod(method, this.#known)
+    let tally = this.#methods.get(label)
+    if (tally === undefined) {
+      tally = new MethodTally(label, this.#metrics.inFlight?.labels(label), false)
+      this.#methods.set(label, tally)
+    }
+    if (this.#known.has(method)) this.#methods.set(method, tally)
+    return tally
+  }
+
+  #countAll(): void {
+    const ends = this.#ends
+    this.#ends = 0
+    for (let index = 0; index < ends; index++) {
+      countIn(this.#series[index] as RequestSeries, this.#seconds[index] as number)
+    }
+  }
+}
+
+function countIn({ requests, duration }: RequestSeries, seconds: number): void {
+  requests?.inc()
+  duration.observe(seconds)
+}

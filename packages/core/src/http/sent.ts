@@ -1,0 +1,36 @@
+import { OutgoingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+
+/** Where Node keeps the headers that were set, without a call and lower-casing for each answer. Node's own affair. */
+const HEADERS = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
+  ({ description }) => description === 'kOutHeaders',
+) as symbol
+
+/** What Node keeps of what was sent: its text with HTTP/1, and the stream's headers with HTTP/2. */
+interface Sent {
+  readonly _header?: string | null
+  readonly stream?: ServerHttp2Stream
+  /** `null` where all headers were given to `writeHead`. */
+  readonly [HEADERS]?: { readonly [name: string]: readonly [name: string, value: unknown] | undefined } | null
+}
+
+const STATUS_AT = 'HTTP/1.1 '.length
+const CONTENT_TYPE = /\r\ncontent-type: *([^\r\n]*)/i
+
+/** The status that an answer was sent with: what is in its place now may be another. */
+export function statusSent(response: ServerResponse): number {
+  const { _header: header, stream } = response as unknown as Sent
+  const { statusCode } = response
+  if (typeof header !== 'string') return (stream?.sentHeaders?.[':status'] as number | undefined) ?? statusCode
+  // Node sets the words as it sends the number. The text itself is in pieces, and is not put together for each answer.
+  if (response.statusMessage === STATUS_CODES[statusCode]) return statusCode
+  return Number(header.slice(STATUS_AT, STATUS_AT + 3))
+}
+
+/** The content type that an answer was sent with, however it was given; empty where it has none. */
+export function contentTypeSent(response: ServerResponse): string {
+  const { _header: header, stream, [HEADERS]: headers } = response as unknown as Sent
+  if (headers) return String(headers['content-type']?.[1] ?? '')
+  if (typeof header === 'string') return CONTENT_TYPE.exec(header)?.[1] ?? ''
+  return String(stream?.sentHeaders?.['content-type'] ?? response.getHeader('content-type') ?? '')
+}
