@@ -257,12 +257,18 @@ function wait(exchange: AnyExchange, waiting: Set<AnyExchange> | undefined): voi
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown
 type Methods = { writeHead: Method; write: Method; flushHeaders: Method }
 
+/** The prototype of the response that was last made to tell of headers: those of an application have the same. */
+let lastTelling: object | null | undefined
+
 /**
  * Has answers of a kind tell of headers: all ways of sending them go through `writeHead`. Wrapped once, where responses
  * inherit it from; where a response has only its own, there.
  */
 function tellOfHeaders(response: ServerResponse): void {
+  const prototype = Object.getPrototypeOf(response) as object | null
+  if (prototype === lastTelling) return
   const target = ownerOfMethods(response)
+  if (target !== (response as unknown)) lastTelling = prototype
   if (shared.tellingOfHeaders.has(target)) return
   shared.tellingOfHeaders.add(target)
   const { writeHead: original } = target
