@@ -1,14 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { Registry } from '@narthex/core'
 import { prometheus } from '@narthex/express'
-import express from 'express'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
-import express4 from 'express-4'
-import express4Oldest from 'express-4-oldest'
-import express5Oldest from 'express-5-oldest'
 import { runRequestTable } from '../../../test/http-requests/run.ts'
 import type { RequestRow, Send } from '../../../test/http-requests/table.ts'
 import { type ExpressModule, listen } from './app.ts'
+import { versions } from './supported.ts'
 
 /** The request, and the route and the code that are counted. */
 type Row = readonly [request: string, counted: string, send?: Partial<Send>]
@@ -228,13 +225,6 @@ function casesApp(module: ExpressModule, isOld: boolean, registry: Registry): Ex
   app.use(last)
   return app
 }
-
-const versions: [name: string, express: unknown, isOld: boolean][] = [
-  ['Express 5.3', express, false],
-  ['Express 5.0.0', express5Oldest, false],
-  ['Express 4.22.3', express4, true],
-  ['Express 4.17.0', express4Oldest, true],
-]
 
 for (const [name, module, isOld] of versions) {
   runRequestTable({

@@ -1,13 +1,10 @@
-import express from 'express'
-import express4 from 'express-4'
-import express4Oldest from 'express-4-oldest'
-import express5Oldest from 'express-5-oldest'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import { Registry } from '@narthex/core'
 import { prometheus } from '@narthex/express'
 import { runRequestTable } from '../../../test/http-requests/run.ts'
 import type { RequestRow } from '../../../test/http-requests/table.ts'
 import { type ExpressModule, listen } from './app.ts'
+import { versions } from './supported.ts'
 
 /** What only Express can do, or spells in its own way: the request, and the route and the code that are counted. */
 type Row = readonly [request: string, route: string, code: number, headers?: RequestRow['send']['headers']]
@@ -132,13 +129,6 @@ function routesApp(module: ExpressModule, isOld: boolean, registry: Registry): E
   app.use(fails)
   return app
 }
-
-const versions: [name: string, express: unknown, isOld: boolean][] = [
-  ['Express 5.3', express, false],
-  ['Express 5.0.0', express5Oldest, false],
-  ['Express 4.22.3', express4, true],
-  ['Express 4.17.0', express4Oldest, true],
-]
 
 for (const [name, module, isOld] of versions) {
   runRequestTable({

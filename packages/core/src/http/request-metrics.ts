@@ -142,7 +142,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   /**
    * Follows a request to its end. A response that is followed already, by an adapter mounted twice or by a server that
-   * is instrumented itself, is counted once; a view that comes later tells what the first one could not. `reply` is for the view.
+   * is instrumented itself, is counted once; a view that comes later tells what the first one could not. `reply` is what
+   * the framework has for the response, for the view.
    */
   follow(
     view: FrameworkView<Request> | undefined,
@@ -163,7 +164,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     if (exchange.isSettled) return
     exchange.reply = reply
     exchange.tally = tally
-    if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     tally.begin()
     if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
   }
