@@ -95,7 +95,7 @@ it('eight workers under load are one target that never goes backwards, whoever i
   expect(during.count / chaoticSeconds).toBeGreaterThan(0.5 * (before.count / quietSeconds))
   expect(during.median).toBeLessThanOrEqual(2 * before.median + 10)
   expect(during.p90).toBeLessThanOrEqual(2 * before.p90 + 100)
-  expect(load.acknowledged).toBeGreaterThan(WORKERS * KILLS)
+  expect(load.acknowledged).toBeGreaterThan(1000)
   expect(lost).toBeLessThanOrEqual(load.bound(1000))
   expect(lost).toBeGreaterThanOrEqual(-load.unanswered)
 }, 300_000)
