@@ -1,5 +1,5 @@
 import type { Registry } from '@narthex/core'
-import { isTargetAt } from '@narthex/core/http'
+import { isTargetAt, unmatchedRoute } from '@narthex/core/http'
 import type { prometheus as prometheusOfExpress, PrometheusOptions } from '@narthex/express'
 import { isSkipped, leaveOut } from './decorators/skip-metrics.decorator.ts'
 import type { Instrumented } from './http-instrumentation.ts'
@@ -40,7 +40,7 @@ export function instrumentExpress(prometheus: typeof prometheusOfExpress) {
       const own = optionsOfAdapter(options) as PrometheusOptions
       const recorder = prometheus({ ...own, registry, route: routeOf(own, registry, names) })
       putFirst(adapter.getInstance(), recorder)
-      noteUnmatched(adapter, names, nameOfUnmatched(own))
+      noteUnmatched(adapter, names, unmatchedRoute(own.naming))
       for (const name of ROUTE_METHODS) leaveSkippedOut(adapter as never, name, registry)
       return {
         addPage(path, page, isRecorded) {
@@ -57,11 +57,6 @@ export function instrumentExpress(prometheus: typeof prometheusOfExpress) {
 
 /** Of requests that Express gives to middleware, where only Nest knows what that is called. */
 type Names = WeakMap<Request, string>
-
-function nameOfUnmatched({ naming }: PrometheusOptions): string {
-  const unmatched = typeof naming === 'object' ? naming.unmatched : naming === 'otel' ? '' : undefined
-  return unmatched ?? '<unmatched>'
-}
 
 /** Nest answers a 404 in middleware, and with a prefix in a route: what they are called tells nothing. */
 function routeOf({ route }: PrometheusOptions, registry: Registry, names: Names): RouteOption {

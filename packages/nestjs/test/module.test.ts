@@ -1,4 +1,5 @@
 import { defaultRegistry, Registry } from '@narthex/core'
+import { fastifyMetricsNaming } from '@narthex/core/http'
 import {
   type HttpRequest,
   PrometheusModule,
@@ -167,6 +168,23 @@ describe.each(platforms)('on %s', (platform) => {
       registry.getSampleValue(count, { ...labels, http_route: '/cats/:id', http_response_status_code: '200' }),
     ).toBe(1)
     expect(registry.getSampleValue(count, { ...labels, http_response_status_code: '404' })).toBe(1)
+  })
+
+  it.each([
+    ['a preset', fastifyMetricsNaming, '__unknown__'],
+    [
+      'names of your own',
+      { duration: 'http_request_duration_seconds', labels: { code: 'status_code' } },
+      '<unmatched>',
+    ],
+  ])('calls the route of what is unmatched as %s would, below a prefix too', async (_, naming, route) => {
+    const registry = new Registry()
+    const { get } = await start(platform, PrometheusModule.forRoot({ registry, naming }), { controllers }, (app) => {
+      app.setGlobalPrefix('api')
+    })
+    for (const path of ['/nothing', '/api/nothing']) await get(path)
+    const labels = { method: 'GET', route, status_code: '404' }
+    expect(registry.getSampleValue('http_request_duration_seconds_count', labels)).toBe(2)
   })
 
   it('keeps two applications apart that have registries of their own', async () => {

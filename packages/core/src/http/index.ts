@@ -14,6 +14,7 @@ export {
   type HttpMetric,
   type HttpNaming,
   promsterNaming,
+  unmatchedRoute,
 } from './request-labels.ts'
 export { HTTP_METRICS_OPTIONS, type HttpMetricsOptions, type PathPattern } from './http-metrics-options.ts'
 export { HttpMetrics } from './request-metrics.ts'

@@ -178,6 +178,11 @@ export function namesFrom(naming: 'prometheus' | 'otel' | HttpNaming = 'promethe
   }
 }
 
+/** How metrics named by the option `naming` call the route of a request that matched nothing, for a `route` option. */
+export function unmatchedRoute(naming?: 'prometheus' | 'otel' | HttpNaming): string {
+  return namesFrom(naming).unmatched
+}
+
 function checkNaming(naming: HttpNaming): void {
   const subject = 'HttpMetrics'
   const refuse = (argument: string, rule: string, value: unknown): never => {
