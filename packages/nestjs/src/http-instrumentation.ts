@@ -1,11 +1,10 @@
 import { MetricError, type Registry } from '@narthex/core'
-import { adapterParts, HttpMetrics } from '@narthex/core/http'
 import { Logger } from '@nestjs/common'
 import type { HttpAdapterHost } from '@nestjs/core'
 import { type ExpressAdapter, instrumentExpress } from './express-instrumentation.ts'
 import { type FastifyAdapter, instrumentFastify } from './fastify-instrumentation.ts'
 import type { MetricsPage } from './prometheus.controller.ts'
-import { type CheckedOptions, refuse } from './prometheus.options.ts'
+import { type CheckedOptions, refuse, refuseOtherRecording } from './prometheus.options.ts'
 
 /** A server that a recorder was hooked into. */
 export interface Instrumented {
@@ -27,6 +26,8 @@ interface HttpAdapter {
 
 interface Recording {
   readonly server: Instrumented
+  /** Of the module that hooked in, by which requests are recorded. */
+  readonly options: CheckedOptions
   /** By path, the options of the module that has the page there. */
   readonly pages: Map<string, CheckedOptions>
 }
@@ -111,19 +112,16 @@ export class HttpInstrumentation {
     const recording = recorded.get(this.#registry)
     if (recording !== undefined) return this.#join(recording)
     const server = instrument(adapter as never)
-    const { path } = this.#options
-    recorded.set(this.#registry, { server, pages: new Map(path === false ? [] : [[path, this.#options]]) })
+    const options = this.#options
+    const pages = new Map(options.path === false ? [] : [[options.path, options]])
+    recorded.set(this.#registry, { server, options, pages })
     return server.installed
   }
 
   /** What another module records already is not recorded twice; a page of this one's is served beside that one's. */
-  #join({ server, pages }: Recording): void {
+  #join({ server, options, pages }: Recording): void {
     const { path, authorize, recordScrapes } = this.#options
-    // Refuses what would be recorded otherwise.
-    void new HttpMetrics({
-      ...adapterParts('PrometheusModule', this.#options, ['http']).recorder,
-      registry: this.#registry,
-    })
+    refuseOtherRecording(this.#options, options)
     if (path === false) return
     const other = pages.get(path)
     if (other === undefined) {

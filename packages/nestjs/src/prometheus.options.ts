@@ -1,5 +1,5 @@
 import { MetricError, type Registry } from '@narthex/core'
-import { type AdapterOptions, adapterParts } from '@narthex/core/http'
+import { type AdapterOptions, adapterParts, HTTP_METRICS_OPTIONS, type HttpMetricsOptions } from '@narthex/core/http'
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common'
 import type { PrometheusController } from './prometheus.controller.ts'
 
@@ -93,6 +93,41 @@ export function checkOptions(options: PrometheusModuleOptions<never>): CheckedOp
 export function optionsOfAdapter(options: CheckedOptions): object {
   const { http: _, ...given } = options
   return given
+}
+
+/** What the recorder takes an option for that is not given, where that is a value that could be given. */
+const DEFAULTS: HttpMetricsOptions<never> = {
+  naming: 'prometheus',
+  groupStatusCodes: false,
+  sizes: false,
+  timeToHeaders: false,
+  exemplars: false,
+}
+
+/**
+ * Throws `ERR_NARTHEX_DEFINITION_DIFFERS` where requests would be recorded otherwise than by `first`, the options that
+ * they are recorded by. Of functions it is asked only whether both have one.
+ */
+export function refuseOtherRecording(options: CheckedOptions, first: CheckedOptions): void {
+  for (const argument of HTTP_METRICS_OPTIONS) {
+    if (argument === 'registry') continue
+    const value = options[argument] ?? DEFAULTS[argument]
+    if (isAlike(value, first[argument] ?? DEFAULTS[argument])) continue
+    const rule = 'to be that of the module that records requests in this registry already'
+    throw new MetricError('ERR_NARTHEX_DEFINITION_DIFFERS', { subject: SUBJECT, argument, rule, value })
+  }
+}
+
+function isAlike(one: unknown, other: unknown): boolean {
+  if (typeof one === 'function') return typeof other === 'function'
+  if (!isObject(one) || !isObject(other)) return one === other
+  if (one instanceof RegExp || other instanceof RegExp) return String(one) === String(other)
+  const names = new Set([...Object.keys(one), ...Object.keys(other)])
+  return [...names].every((name) => isAlike(one[name], other[name]))
+}
+
+function isObject(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === 'object' && value !== null
 }
 
 /** Throws `ERR_NARTHEX_INVALID_OPTION`. */

@@ -1,4 +1,5 @@
 import { Registry } from '@narthex/core'
+import { fastifyMetricsNaming } from '@narthex/core/http'
 import { PrometheusModule, type PrometheusModuleOptions } from '@narthex/nestjs'
 import { Controller, Get, Module } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
@@ -86,14 +87,13 @@ describe.each(platforms)('two imports, on %s,', (platform) => {
     for (const path of ['/a', '/b']) expect(linesOf((await get(path))[1])).toEqual([cats])
   })
 
+  const differs = 'ERR_NARTHEX_DEFINITION_DIFFERS'
   it.each([
-    [
-      'other buckets',
-      { buckets: [1, 2], path: '/more' },
-      'ERR_NARTHEX_DEFINITION_DIFFERS',
-      'http_request_duration_seconds',
-    ],
-    ['other labels at the same path', { labels: { a: () => '' } }, 'ERR_NARTHEX_DEFINITION_DIFFERS', 'http_requests'],
+    ['other buckets', { buckets: [1, 2], path: '/more' }, differs, '`buckets`'],
+    ['other labels at the same path', { labels: { a: () => '' } }, differs, '`labels`'],
+    ['other names', { naming: fastifyMetricsNaming }, differs, '`naming`'],
+    ['sizes that the other has not', { sizes: true }, differs, '`sizes`'],
+    ['paths that are left out', { ignore: ['/cats/*', /^\/dogs/] }, differs, '`ignore`'],
     ['a guard at the same path', { authorize: () => false }, 'ERR_NARTHEX_INVALID_OPTION', 'or by none'],
   ])('are refused at the start where one has %s', async (_, other, code, message) => {
     for (const options of [
@@ -103,6 +103,27 @@ describe.each(platforms)('two imports, on %s,', (platform) => {
       const starting = startTwice(platform, new Registry(), options as never)
       await expect(starting).rejects.toMatchObject({ code, message: expect.stringContaining(message) })
     }
+  })
+
+  it('say the same of requests where each makes its options itself, or gives what is the default', async () => {
+    const registry = new Registry()
+    const options = (): PrometheusModuleOptions => ({
+      labels: { tenant: () => 'acme' },
+      ignore: ['/dogs/*', /^\/mice/],
+      promoteParams: { id: ['7'] },
+      naming: { ...fastifyMetricsNaming, requests: 'http_requests_total' },
+      buckets: [1, 2],
+      exemplars: () => undefined,
+      route: () => undefined,
+    })
+    const defaults = { groupStatusCodes: false, sizes: false, timeToHeaders: false }
+    const { get } = await startTwice(platform, registry, [
+      { ...defaults, ...options() },
+      { path: '/b', ...options() },
+    ])
+    for (const path of ['/cats/7', '/dogs/7', '/mice']) await get(path)
+    const expected = ['{method="GET",route="/cats/:id",status_code="200",id="7",tenant="acme"} 1']
+    for (const path of ['/metrics', '/b']) expect(linesOf((await get(path))[1])).toEqual(expected)
   })
 
   it('of two registries count in each', async () => {
