@@ -2,9 +2,10 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Registry } from '@narthex/core'
 import { Counted, InProgress, makeGaugeProvider, PrometheusModule, Timed } from '@narthex/nestjs'
-import { Controller, Get, Injectable } from '@nestjs/common'
+import { Injectable } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { expect, it } from 'vitest'
+import { CatsController } from './cats.controller.ts'
 import { adapterOf, type Platform, platforms } from './platform.ts'
 import { linesOf } from './start.ts'
 
@@ -18,14 +19,6 @@ class Queue {
   @InProgress()
   depth(): number {
     return 3
-  }
-}
-
-@Controller('cats')
-class CatsController {
-  @Get(':id')
-  one(): string {
-    return 'cat'
   }
 }
 

@@ -1,19 +1,12 @@
 import { Registry } from '@narthex/core'
 import { fastifyMetricsNaming } from '@narthex/core/http'
 import { PrometheusModule, type PrometheusModuleOptions } from '@narthex/nestjs'
-import { Controller, Get, Module } from '@nestjs/common'
+import { Module } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { describe, expect, it } from 'vitest'
+import { CatsController } from './cats.controller.ts'
 import { adapterOf, type Platform, platforms } from './platform.ts'
 import { linesOf, listen, start, type Started } from './start.ts'
-
-@Controller('cats')
-class CatsController {
-  @Get(':id')
-  one(): string {
-    return 'cat'
-  }
-}
 
 const controllers = [CatsController]
 const cats = '{method="GET",route="/cats/:id",code="200"} 1'

@@ -10,16 +10,9 @@ import { Controller, Get, Injectable, Module, VersioningType } from '@nestjs/com
 import { NestFactory } from '@nestjs/core'
 import { Test } from '@nestjs/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { CatsController } from './cats.controller.ts'
 import { platforms } from './platform.ts'
 import { linesOf, start } from './start.ts'
-
-@Controller('cats')
-class CatsController {
-  @Get(':id')
-  one(): string {
-    return 'cat'
-  }
-}
 
 const controllers = [CatsController]
 
