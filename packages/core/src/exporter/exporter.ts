@@ -5,7 +5,14 @@ import type { MetricFamily } from '../family.ts'
 import { GaugeMetricFamily } from '../metric-families.ts'
 import { isValidName } from '../names.ts'
 import { emitWarning } from '../warning.ts'
-import { type CollectContext, type ExporterCollector, type Outcome, TimedCollector } from './timed-collector.ts'
+import {
+  type CollectContext,
+  type ExporterCollector,
+  LEAST_SECONDS,
+  type Limit,
+  type Outcome,
+  TimedCollector,
+} from './timed-collector.ts'
 
 export interface ExporterOptions {
   /** What is exported: `mysql`. The exporter's own metrics begin with it: `mysql_up`. */
@@ -92,35 +99,35 @@ export class Exporter implements Collector {
   }
 
   /**
-   * Ends within its own time-out, or that of the page where it is shorter. A scrape that joins a round and may not wait
-   * for its end gets what is there by then; the rest has failed for it.
+   * Ends within its own time-out, or that of the page where it is shorter. A scrape that shares a round and may not wait
+   * for its end gets what is there by then; the rest has failed for it. A round takes no longer than the most patient of
+   * its scrapes would give it from its beginning, so that it ends however many join.
    */
-  collect({ timeout = Infinity }: Partial<CollectOptions> = {}): Promise<MetricFamily[]> {
+  async collect({ timeout = Infinity }: Partial<CollectOptions> = {}): Promise<MetricFamily[]> {
     // A tenth less than the page waits, so that what is there by then, `_up` before all, is on it.
     const milliseconds = Math.min(this.#timeout, timeout * 0.9)
-    const now = monotonicSeconds()
-    const deadline = now + milliseconds / 1_000
-    if (this.#round !== undefined) {
-      return deadline < this.#round.deadline ? this.#joined(this.#round, milliseconds) : this.#round.page
+    const arrival = monotonicSeconds()
+    // A round in its last moment can be given no more time: its collectors are being called off.
+    while (this.#round !== undefined && this.#round.deadline - monotonicSeconds() < LEAST_SECONDS) {
+      await this.#round.page
     }
-    const outcomes = new Map<TimedCollector, Outcome>()
-    const round: Round = { start: now, deadline, outcomes, page: Promise.resolve([]) }
-    this.#round = round
-    round.page = this.#run(round).finally(() => {
-      this.#round = undefined
-    })
-    return round.page
+    const round = this.#round ?? this.#begin(arrival, milliseconds)
+    round.deadline = Math.max(round.deadline, round.start + milliseconds / 1_000)
+    return this.#pageWithin(milliseconds, arrival, round)
   }
 
-  /** The page of a round, or after `milliseconds` what there is of it. */
-  async #joined(round: Round, milliseconds: number): Promise<MetricFamily[]> {
+  /** The page of a round, or what there is of it once so many milliseconds have passed since the scrape's arrival. */
+  async #pageWithin(milliseconds: number, arrival: number, round: Round): Promise<MetricFamily[]> {
+    const deadline = arrival + milliseconds / 1_000
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, milliseconds, undefined)
+      timer = setTimeout(resolve, (deadline - monotonicSeconds()) * 1_000, undefined)
     })
     const page = await Promise.race([round.page, late])
     clearTimeout(timer)
     if (page !== undefined) return page
+    // It ends at this very moment, and tells itself what has failed.
+    if (round.deadline <= deadline) return round.page
     const error = new Error(`it has not ended within ${Math.ceil(milliseconds)} ms`)
     if (this.#check !== undefined && round.check === undefined) {
       this.#failed(error, CHECK)
@@ -136,16 +143,26 @@ export class Exporter implements Collector {
     return this.#page(isUp(round.check, outcomes), outcomes)
   }
 
+  #begin(start: number, milliseconds: number): Round {
+    const deadline = start + milliseconds / 1_000
+    const round: Round = { start, deadline, outcomes: new Map(), page: Promise.resolve([]) }
+    this.#round = round
+    round.page = this.#run(round).finally(() => {
+      this.#round = undefined
+    })
+    return round
+  }
+
   async #run(round: Round): Promise<MetricFamily[]> {
-    const { deadline, outcomes } = round
-    round.check = await this.#check?.run(deadline)
+    const { outcomes } = round
+    round.check = await this.#check?.run(round)
     if (round.check?.success === false) return this.#page(false, new Map())
     this.#failing.delete(CHECK)
     // Who waited longest comes first, so that no collector always finds the time used up by others.
     const queue = this.#collectors.toSorted((a, b) => a.lastStart - b.lastStart).values()
     const work = async (): Promise<void> => {
       for (const collector of queue) {
-        const outcome = await collector.run(deadline)
+        const outcome = await collector.run(round)
         if (outcome.success) this.#failing.delete(collector.name)
         outcomes.set(collector, outcome)
       }
@@ -198,9 +215,10 @@ export class Exporter implements Collector {
 }
 
 /** What scrapes at the same time share. Times on the monotonic clock, in seconds. */
-interface Round {
+interface Round extends Limit {
   readonly start: number
-  readonly deadline: number
+  /** Later where a scrape joins that is more patient than those before. */
+  deadline: number
   /** Absent until it has ended, and where there is none. */
   check?: Outcome | undefined
   /** Of the collectors that have ended. */

@@ -38,8 +38,13 @@ export interface Outcome {
 /** A collector that goes on after its time was up keeps the next run from beginning, for so many of its time-outs. */
 const PATIENCE = 10
 
+/** When a run has to have ended, on the monotonic clock, in seconds. May be put off while the run goes on. */
+export interface Limit {
+  readonly deadline: number
+}
+
 /** Timers may be early by a millisecond: less than this is no time to begin a run in. */
-const LEAST_SECONDS = 0.002
+export const LEAST_SECONDS = 0.002
 
 /** A collector that takes no longer than it may and is asked no oftener than it may be. */
 export class TimedCollector {
@@ -68,16 +73,15 @@ export class TimedCollector {
     this.#failed = failed
   }
 
-  /** Runs, or gives what the last run brought where that is new enough. `deadline` is in seconds. Never rejects. */
-  async run(deadline: number): Promise<Outcome> {
+  /** Runs, or gives what the last run brought where that is new enough. Never rejects. */
+  async run(limit: Limit): Promise<Outcome> {
     const now = monotonicSeconds()
     if (this.#last !== undefined && now - this.lastStart < this.#minInterval) return this.#last
-    const seconds = Math.min(this.#timeout, deadline - now)
-    if (seconds < LEAST_SECONDS) return this.#failure(new Error('there was no time left to begin'))
+    if (this.#secondsOf(now, limit) < LEAST_SECONDS) return this.#failure(new Error('there was no time left to begin'))
     if (now < this.#blockedUntil) return this.#failure(new Error('the run before has not ended yet'))
     this.lastStart = now
     try {
-      const families = await this.#inTime(seconds)
+      const families = await this.#inTime(now, limit)
       this.#last = { success: true, families, seconds: monotonicSeconds() - now }
     } catch (error) {
       this.#last = this.#failure(error, monotonicSeconds() - now)
@@ -90,16 +94,28 @@ export class TimedCollector {
     return { success: false, families: [], seconds }
   }
 
-  #inTime(seconds: number): Promise<MetricFamily[]> {
+  /** How long a run may take that began at `start`. */
+  #secondsOf(start: number, { deadline }: Limit): number {
+    return Math.min(this.#timeout, deadline - start)
+  }
+
+  #inTime(start: number, limit: Limit): Promise<MetricFamily[]> {
     const stop = new AbortController()
     const run = this.#families(stop.signal)
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      let timer: ReturnType<typeof setTimeout>
+      const wait = (passed: number, seconds: number): void => {
+        timer = setTimeout(end, (seconds - passed) * 1_000, seconds)
+      }
+      const end = (seconds: number): void => {
+        const latest = this.#secondsOf(start, limit)
+        if (latest > seconds) return wait(monotonicSeconds() - start, latest)
         const error = new Error(`it has not ended within ${Math.ceil(seconds * 1_000)} ms`)
         this.#blockedUntil = monotonicSeconds() + PATIENCE * seconds
         reject(error)
         stop.abort(error)
-      }, seconds * 1_000)
+      }
+      wait(0, this.#secondsOf(start, limit))
       run.then(resolve, reject).finally(() => {
         clearTimeout(timer)
         this.#blockedUntil = -Infinity

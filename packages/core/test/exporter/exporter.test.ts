@@ -253,6 +253,96 @@ describe('a time-out', () => {
     expect(begun).toBe(1)
   })
 
+  it('is that of each scrape, also of one that is joined by another with more time', async () => {
+    recordWarnings()
+    let begun = 0
+    let aborted = 0
+    let end = (): void => {}
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    const registry = exported({
+      check: () => true,
+      collectors: [
+        { name: 'quick', collect: () => [family('shop_quick')] },
+        {
+          name: 'slow',
+          collect: async ({ signal }) => {
+            begun += 1
+            signal.addEventListener('abort', () => (aborted += 1))
+            await ended
+            return [family('shop_slow')]
+          },
+        },
+        { name: 'own', timeout: 100, collect: never },
+      ],
+    })
+    const hasty = pageWithin(registry, 400)
+    await soon(1)
+    expect(begun).toBe(1)
+    const patient = registry.metrics()
+    const page = await hasty
+    expect(getSampleValue(page, 'shop_up')).toBe(1)
+    expect(getSampleValue(page, 'shop_quick')).toBe(1)
+    expect(getSampleValue(page, 'shop_collector_success', { collector: 'slow' })).toBe(0)
+    expect(getSampleValue(page, 'narthex_collector_errors_total', { collector: 'shop/slow' })).toBe(1)
+    // The time that the run would have had for this page alone is over.
+    await soon(50)
+    end()
+    const later = await patient
+    expect(getSampleValue(later, 'shop_collector_success', { collector: 'slow' })).toBe(1)
+    expect(getSampleValue(later, 'shop_slow')).toBe(1)
+    expect(getSampleValue(later, 'narthex_collector_errors_total', { collector: 'shop/slow' })).toBe(1)
+    // A collector's own time-out is nobody's to put off.
+    for (const each of [page, later])
+      expect(getSampleValue(each, 'narthex_collector_errors_total', { collector: 'shop/own' })).toBe(1)
+    expect([begun, aborted]).toEqual([1, 0])
+  })
+
+  it('is put off by nobody who has no more: a round ends however many join it', async () => {
+    recordWarnings()
+    const aborted: boolean[] = []
+    const registry = exported({
+      timeout: 200,
+      collectors: [
+        {
+          name: 'deaf',
+          collect: ({ signal }) => (signal.addEventListener('abort', () => aborted.push(true)), never()),
+        },
+      ],
+    })
+    const first = registry.metrics()
+    await soon(100)
+    const second = registry.metrics()
+    await first
+    expect(aborted).toEqual([true])
+    expect(getSampleValue(await second, 'shop_collector_success', { collector: 'deaf' })).toBe(0)
+    expect(registry.getSampleValue('narthex_collector_errors_total', { collector: 'shop/deaf' })).toBe(1)
+  })
+
+  it('of a round that is over does not touch a scrape that comes at that moment', async () => {
+    recordWarnings()
+    let begun = 0
+    const registry = exported({
+      timeout: 50,
+      collectors: [
+        {
+          name: 'obedient',
+          collect: ({ signal }) =>
+            ++begun > 1
+              ? [family('shop_heard')]
+              : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+        },
+      ],
+    })
+    const first = registry.metrics()
+    await soon(1)
+    const until = performance.now() + 60
+    while (performance.now() < until);
+    const second = registry.metrics()
+    expect(getSampleValue(await first, 'shop_heard')).toBe(undefined)
+    expect(getSampleValue(await second, 'shop_heard')).toBe(1)
+    expect(begun).toBe(2)
+  })
+
   it('of a scrape that joins ends before any collector or the check: what is exported is not up for it', async () => {
     recordWarnings()
     let end = (): void => {}
