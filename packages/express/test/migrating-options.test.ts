@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from '@narthex/core'
@@ -7,21 +6,10 @@ import { expressPromBundleNaming, metricsHandler, promsterNaming } from '@narthe
 import { prometheus } from '@narthex/express'
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { bundles, type PeerRegister, promBundle, promClient, promsters } from './peers.ts'
 
 /** Rows of the tables in docs/migrating that are no option of the same name: told to the peer and to us, then compared. */
-const requirePeer = createRequire(new URL('../../../benchmarks/package.json', import.meta.url))
-
-interface PeerRegister {
-  metrics(): Promise<string>
-}
-
-const { Registry: PeerRegistry } = requirePeer('prom-client') as { readonly Registry: new () => PeerRegister }
-const promBundle = requirePeer('express-prom-bundle') as (options: object) => RequestHandler
-const promster = requirePeer('@promster/express') as {
-  createMiddleware(parts: { options: object }): RequestHandler
-  readonly defaultRegister: PeerRegister & { clear(): void }
-}
-
+const PeerRegistry = promClient.Registry
 const both = { includeMethod: true, includePath: true, includeUp: false }
 const classOf = (response: { statusCode: number }): string => (response.statusCode < 400 ? 'fine' : 'bad')
 const templateOf = (request: Request): string => (request.route as { path: string }).path
@@ -30,7 +18,13 @@ const templateOf = (request: Request): string => (request.route as { path: strin
 const labelsOfCode = { method: 'method', route: 'path', code: 'code' }
 const labels = { status_code: (_request: unknown, response: { statusCode: number }) => classOf(response) }
 
-describe('in place of an option of express-prom-bundle', () => {
+describe.each(bundles)('in place of an option of express-prom-bundle %i', (_, promBundle) => {
+  const ofBundle = async (options: object): Promise<string[]> => {
+    const promRegistry = new PeerRegistry()
+    await visit(promBundle({ ...both, promRegistry, ...options }))
+    return countsOf(await promRegistry.metrics())
+  }
+
   it.each([
     ['`formatStatusCode`', { formatStatusCode: classOf }],
     [
@@ -102,7 +96,11 @@ describe('the page beside that of express-prom-bundle', () => {
   const registry = new Registry()
 
   it.each<[string, (app: Express) => unknown, number[]]>([
-    ['there', (app) => app.use(promBundle({ promRegistry: new PeerRegistry() })), [200, 200, 404, 200]],
+    ...bundles.map(([major, promBundle]): [string, (app: Express) => unknown, number[]] => [
+      `there, ${major}`,
+      (app) => app.use(promBundle({ promRegistry: new PeerRegistry() })),
+      [200, 200, 404, 200],
+    ]),
     ['here', (app) => app.use(prometheus({ registry })), [200, 404, 200, 405]],
     ['at `/metrics/`', (app) => app.use(prometheus({ registry, path: '/metrics/' })), [404, 200, 404, 404]],
     [
@@ -122,7 +120,13 @@ describe('the page beside that of express-prom-bundle', () => {
   })
 })
 
-describe('in place of an option of promster', () => {
+describe.each(promsters)('in place of an option of promster %i', (_, promster) => {
+  const ofPromster = async (options: object): Promise<string[]> => {
+    promster.defaultRegister.clear()
+    await visit(promster.createMiddleware({ options }))
+    return countsOf(await promster.defaultRegister.metrics())
+  }
+
   it.each([
     ['`skip`', { skip: ({ path }: Request) => path === '/gone' }, { ignore: ({ path }: Request) => path === '/gone' }],
     [
@@ -175,12 +179,6 @@ describe('in place of an option of promster', () => {
   })
 })
 
-async function ofPromster(options: object): Promise<string[]> {
-  promster.defaultRegister.clear()
-  await visit(promster.createMiddleware({ options }))
-  return countsOf(await promster.defaultRegister.metrics())
-}
-
 it('a slow answer falls into the bucket of the peers, and its time is in the sum', async () => {
   const slow: RequestHandler = (_request, response) => void setTimeout(() => response.send('ok'), 80)
   const buckets = [0.05, 30]
@@ -195,23 +193,21 @@ it('a slow answer falls into the bucket of the peers, and its time is in the sum
     return counts
   }
   const expected = { 'le="0.05"': 0, 'le="30"': 2, 'le="+Inf"': 2, count: 2 }
-  const promRegistry = new PeerRegistry()
-  expect(await recorded(promBundle({ ...both, promRegistry, buckets }), promRegistry)).toEqual(expected)
-  promster.defaultRegister.clear()
-  const metricBuckets = { httpRequestDurationInSeconds: buckets }
-  const ofTheirs = promster.createMiddleware({ options: { metricBuckets } })
-  expect(await recorded(ofTheirs, promster.defaultRegister)).toEqual(expected)
+  for (const [, promBundle] of bundles) {
+    const promRegistry = new PeerRegistry()
+    expect(await recorded(promBundle({ ...both, promRegistry, buckets }), promRegistry)).toEqual(expected)
+  }
+  for (const [, promster] of promsters) {
+    promster.defaultRegister.clear()
+    const metricBuckets = { httpRequestDurationInSeconds: buckets }
+    const ofTheirs = promster.createMiddleware({ options: { metricBuckets } })
+    expect(await recorded(ofTheirs, promster.defaultRegister)).toEqual(expected)
+  }
   for (const naming of [expressPromBundleNaming, promsterNaming]) {
     const registry = new Registry()
     expect(await recorded(prometheus({ registry, naming, buckets }), registry)).toEqual(expected)
   }
 })
-
-async function ofBundle(options: object): Promise<string[]> {
-  const promRegistry = new PeerRegistry()
-  await visit(promBundle({ ...both, promRegistry, ...options }))
-  return countsOf(await promRegistry.metrics())
-}
 
 /** Serves the same requests behind the middleware, and has ended all of them when it returns. */
 async function visit(middleware: RequestHandler): Promise<void> {

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MetricError, Registry, samplesOf } from '@narthex/core'
@@ -8,25 +7,7 @@ import { parseText } from '@narthex/core/parse'
 import { prometheus } from '@narthex/express'
 import express, { type RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
-
-const requirePeer = createRequire(new URL('../../../benchmarks/package.json', import.meta.url))
-
-/** A peer's page, as text. */
-interface PeerRegister {
-  metrics(): Promise<string>
-}
-
-interface PromClient {
-  readonly Registry: new () => PeerRegister
-}
-
-const promClient = requirePeer('prom-client') as PromClient
-const promBundle = requirePeer('express-prom-bundle') as (options: object) => RequestHandler
-const promster = requirePeer('@promster/express') as {
-  createMiddleware(): RequestHandler
-  signalIsUp(): void
-  readonly defaultRegister: PeerRegister
-}
+import { bundles, type PeerRegister, promBundle, promClient, promsters } from './peers.ts'
 
 const requests = [
   ['GET', '/'],
@@ -48,25 +29,29 @@ const renamed = new Map([
 ])
 
 describe('the page with `expressPromBundleNaming`', () => {
-  it('is that of express-prom-bundle, but for paths of which it does not know the route', async () => {
-    const register = new promClient.Registry()
-    const options = { includeMethod: true, includePath: true, autoregister: false, promRegistry: register }
-    await visit(promBundle(options))
-    const expected = await pageOf(register)
+  it.each(bundles)(
+    'is that of express-prom-bundle %i, but for paths of which it does not know the route',
+    async (...peer) => {
+      const [, promBundle, promClient] = peer
+      const register = new promClient.Registry()
+      const options = { includeMethod: true, includePath: true, autoregister: false, promRegistry: register }
+      await visit(promBundle(options))
+      const expected = await pageOf(register)
 
-    const registry = new Registry()
-    registry.gauge({ name: 'up', help: 'Whether the application runs.' }).set(1)
-    await visit(prometheus({ registry, naming: expressPromBundleNaming }))
-    const actual = await pageOf(registry)
+      const registry = new Registry()
+      registry.gauge({ name: 'up', help: 'Whether the application runs.' }).set(1)
+      await visit(prometheus({ registry, naming: expressPromBundleNaming }))
+      const actual = await pageOf(registry)
 
-    expect(actual).toEqual(renamePaths(expected))
-    expect(expected.map(({ name, type }) => `${name} ${type}`)).toEqual([
-      'http_request_duration_seconds histogram',
-      'up gauge',
-    ])
-    expect(expected[0]?.series).toContain('_bucket le=0.003 method=GET path=/users/#val status_code=200')
-    expect(actual[0]?.series).toContain('_count method=GET path=/users/#val status_code=200: 3')
-  })
+      expect(actual).toEqual(renamePaths(expected))
+      expect(expected.map(({ name, type }) => `${name} ${type}`)).toEqual([
+        'http_request_duration_seconds histogram',
+        'up gauge',
+      ])
+      expect(expected[0]?.series).toContain('_bucket le=0.003 method=GET path=/users/#val status_code=200')
+      expect(actual[0]?.series).toContain('_count method=GET path=/users/#val status_code=200: 3')
+    },
+  )
 
   it('is that of express-prom-bundle to the last path, where that is told to name routes', async () => {
     const register = new promClient.Registry()
@@ -129,26 +114,30 @@ describe('the page with `expressPromBundleNaming`', () => {
 })
 
 describe('the page with `promsterNaming`', () => {
-  it('is that of promster, but for paths of which it does not know the route', async () => {
-    const middleware = promster.createMiddleware()
-    promster.signalIsUp()
-    await visit(middleware)
-    const ofHttp = ({ name }: Family): boolean => name.startsWith('http_') || name === 'nodejs_up'
-    const expected = (await pageOf(promster.defaultRegister)).filter(ofHttp)
+  it.each(promsters)(
+    'is that of promster %i, but for paths of which it does not know the route',
+    async (_, promster) => {
+      promster.defaultRegister.clear()
+      const middleware = promster.createMiddleware()
+      promster.signalIsUp()
+      await visit(middleware)
+      const ofHttp = ({ name }: Family): boolean => name.startsWith('http_') || name === 'nodejs_up'
+      const expected = (await pageOf(promster.defaultRegister)).filter(ofHttp)
 
-    const registry = new Registry()
-    registry.gauge({ name: 'nodejs_up', help: 'Whether the application runs.' }).set(1)
-    await visit(prometheus({ registry, naming: promsterNaming }))
-    const actual = await pageOf(registry)
+      const registry = new Registry()
+      registry.gauge({ name: 'nodejs_up', help: 'Whether the application runs.' }).set(1)
+      await visit(prometheus({ registry, naming: promsterNaming }))
+      const actual = await pageOf(registry)
 
-    expect(actual).toEqual(renamePaths(expected))
-    expect(expected.map(({ name, type }) => `${name} ${type}`)).toEqual([
-      'http_request_duration_seconds histogram',
-      'http_requests counter',
-      'nodejs_up gauge',
-    ])
-    expect(actual[1]?.series).toContain('_total method=get path=/users/#val status_code=200: 3')
-  })
+      expect(actual).toEqual(renamePaths(expected))
+      expect(expected.map(({ name, type }) => `${name} ${type}`)).toEqual([
+        'http_request_duration_seconds histogram',
+        'http_requests counter',
+        'nodejs_up gauge',
+      ])
+      expect(actual[1]?.series).toContain('_total method=get path=/users/#val status_code=200: 3')
+    },
+  )
 })
 
 describe('a naming of your own', () => {

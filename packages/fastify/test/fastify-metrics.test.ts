@@ -4,8 +4,13 @@ import { collectDefaultMetrics } from '@narthex/core/collectors'
 import { fastifyMetricsNaming } from '@narthex/core/http'
 import { parseText } from '@narthex/core/parse'
 import { prometheus, type PrometheusOptions } from '@narthex/fastify'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import fastify4 from 'fastify-4'
 import fastifyMetrics from 'fastify-metrics'
+import fastifyMetrics10 from 'fastify-metrics-10'
+import fastifyMetrics11 from 'fastify-metrics-11'
+import fastifyMetrics12 from 'fastify-metrics-12'
+import fastifyMetrics13 from 'fastify-metrics-13'
 import { describe, expect, it } from 'vitest'
 
 const requests = [
@@ -22,9 +27,18 @@ const requests = [
 
 const isHead = ({ method }: { readonly method: string }): boolean => method === 'HEAD'
 
-describe('the page with `fastifyMetricsNaming`', () => {
-  it('is that of fastify-metrics without its summary, where that has a name for what matched nothing', async () => {
-    const { peer, own } = await bothPages({ registeredRoutesOnly: false }, {})
+const createFastify4 = fastify4 as never as typeof fastify
+const majors = [
+  [10, fastifyMetrics10, createFastify4],
+  [11, fastifyMetrics11, createFastify4],
+  [12, fastifyMetrics12, fastify],
+  [13, fastifyMetrics13, fastify],
+  [14, fastifyMetrics, fastify],
+] as const
+
+describe.each(majors)('the page with `fastifyMetricsNaming`, beside that of fastify-metrics %i,', (_, ...former) => {
+  it('is that without its summary, where that has a name for what matched nothing', async () => {
+    const { peer, own } = await bothPages({ registeredRoutesOnly: false }, {}, former)
     expect(peer.map(({ name, type }) => `${name} ${type}`)).toEqual([
       'http_request_duration_seconds histogram',
       'http_request_summary_seconds summary',
@@ -34,8 +48,8 @@ describe('the page with `fastifyMetricsNaming`', () => {
     expect(own[0]?.series).toContain('_bucket le=0.005 method=GET route=/users/:id status_code=200')
   })
 
-  it('has beyond that of fastify-metrics as it comes only what matched nothing', async () => {
-    const { peer, own } = await bothPages({}, {})
+  it('has beyond it as it comes only what matched nothing', async () => {
+    const { peer, own } = await bothPages({}, {}, former)
     const matched = own.map((family) => ({
       ...family,
       series: family.series.filter((line) => !line.includes('route=__unknown__')),
@@ -53,6 +67,7 @@ describe('the page with `fastifyMetricsNaming`', () => {
         buckets: [0.5, 1],
         naming: { ...fastifyMetricsNaming, duration: 'latency_seconds', unmatched: 'none' },
       },
+      former,
     )
     expect(own).toEqual(peer.filter(({ type }) => type === 'histogram'))
     expect(own[0]?.series).toContain('_count method=GET route=none status_code=4xx: 1')
@@ -91,38 +106,50 @@ it('shows the durations that fastify-metrics shows, with `code` for `status_code
   expect(shown.filter((line) => line.startsWith('http_request_duration_seconds_count'))).toHaveLength(4)
 })
 
-it('leaves out the routes of `routeBlacklist` where `ignore` asks for their templates', async () => {
-  const list = ['/users/:id', /^\/api/]
+describe.each(majors)('where fastify-metrics %i has a `routeBlacklist`,', (major, ...former) => {
+  const routeBlacklist = ['/users/:id', /^\/api/]
   const isListed = (url = ''): boolean =>
-    list.some((entry) => (entry instanceof RegExp ? entry.test(url) : entry === url))
-  const { peer, own } = await bothPages(
-    { registeredRoutesOnly: false, routeBlacklist: list },
-    { ignore: (request) => isHead(request) || isListed(request.routeOptions.url) },
-  )
-  expect(own).toEqual(peer.slice(0, 1))
-  const counts = own[0]?.series.filter((line) => line.startsWith('_count'))
-  expect(counts).toEqual([
-    '_count method=DELETE route=__unknown__ status_code=404: 1',
-    '_count method=GET route=/fails status_code=500: 1',
-    '_count method=GET route=__unknown__ status_code=404: 1',
-  ])
+    routeBlacklist.some((entry) => (entry instanceof RegExp ? entry.test(url) : entry === url))
+  const ignore: PrometheusOptions['ignore'] = (request) => isHead(request) || isListed(request.routeOptions.url)
+  const countsOf = (family?: Family): string[] => family?.series.filter((line) => line.startsWith('_count')) ?? []
+  const unmatched = /route=__unknown__/
+
+  it('`ignore` leaves out the same when it asks for templates', async () => {
+    const { peer, own } = await bothPages({ routeBlacklist }, { ignore }, former)
+    expect(countsOf(peer[0])).toEqual(['_count method=GET route=/fails status_code=500: 1'])
+    expect(countsOf(own[0]).filter((line) => !unmatched.test(line))).toEqual(countsOf(peer[0]))
+  })
+
+  it('that is without effect beside `registeredRoutesOnly: false` until 12', async () => {
+    const options = major < 13 ? {} : { ignore }
+    const { peer, own } = await bothPages({ registeredRoutesOnly: false, routeBlacklist }, options, former)
+    expect(own).toEqual(peer.slice(0, 1))
+    expect(countsOf(own[0]).filter((line) => unmatched.test(line))).toHaveLength(2)
+    expect(countsOf(own[0])).toHaveLength(major < 13 ? 6 : 3)
+  })
 })
 
-it('names by `route` what fastify-metrics names by `getRouteLabel`, routes that are none included', async () => {
-  const name = ({ routeOptions }: { readonly routeOptions: { readonly url?: string } }): string =>
-    routeOptions.url?.slice(1) ?? 'nothing'
-  const overrides = { labels: { getRouteLabel: name } }
-  const { peer, own } = await bothPages({ registeredRoutesOnly: false, overrides }, { route: name })
-  expect(own).toEqual(peer.slice(0, 1))
-  expect(own[0]?.series).toContain('_count method=GET route=nothing status_code=404: 1')
-})
+it.each(majors)(
+  'with fastify-metrics %i, it names by `route` what fastify-metrics names by `getRouteLabel`, routes that are none included',
+  async (_, ...former) => {
+    const name = ({ routeOptions }: { readonly routeOptions: { readonly url?: string } }): string =>
+      routeOptions.url?.slice(1) ?? 'nothing'
+    const overrides = { labels: { getRouteLabel: name } }
+    const { peer, own } = await bothPages({ registeredRoutesOnly: false, overrides }, { route: name }, former)
+    expect(own).toEqual(peer.slice(0, 1))
+    expect(own[0]?.series).toContain('_count method=GET route=nothing status_code=404: 1')
+  },
+)
 
-it('has in its histogram the count of the summary, which fastify-metrics can do without the former', async () => {
-  const { peer, own } = await bothPages({ registeredRoutesOnly: false, enabled: { histogram: false } }, {})
-  const countsOf = (family?: Family): unknown => family?.series.filter((line) => line.startsWith('_count'))
-  expect(peer.map(({ type }) => type)).toEqual(['summary'])
-  expect(countsOf(own[0])).toEqual(countsOf(peer[0]))
-})
+it.each(majors)(
+  'with fastify-metrics %i, it has in its histogram the count of the summary, which fastify-metrics can do without the former',
+  async (_, ...former) => {
+    const { peer, own } = await bothPages({ registeredRoutesOnly: false, enabled: { histogram: false } }, {}, former)
+    const countsOf = (family?: Family): unknown => family?.series.filter((line) => line.startsWith('_count'))
+    expect(peer.map(({ type }) => type)).toEqual(['summary'])
+    expect(countsOf(own[0])).toEqual(countsOf(peer[0]))
+  },
+)
 
 it('has a slow answer in the bucket of fastify-metrics, and its time in the sum', async () => {
   const buckets = [0.05, 30]
@@ -197,13 +224,14 @@ it('adds up what two applications on one registry count, where fastify-metrics t
 async function bothPages(
   routeMetrics: object,
   options: PrometheusOptions,
+  [plugin, createFastify]: readonly [{ readonly default: unknown }, typeof fastify],
 ): Promise<{ readonly peer: Family[]; readonly own: Family[] }> {
-  const there = fastify()
+  const there = createFastify()
   const peerOptions = { clearRegisterOnInit: true, defaultMetrics: { enabled: false }, routeMetrics }
-  await there.register(fastifyMetrics.default, peerOptions as never)
+  await there.register(plugin.default as FastifyPluginAsync, peerOptions as never)
   const peer = familiesOf(await pageAfter(there, { disableMetrics: true }))
 
-  const here = fastify()
+  const here = createFastify()
   await here.register(prometheus, {
     registry: new Registry(),
     naming: fastifyMetricsNaming,

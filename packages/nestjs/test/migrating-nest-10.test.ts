@@ -1,0 +1,3 @@
+import { comparePages } from './compare-pages.ts'
+
+comparePages(10, 5)
