@@ -6,7 +6,7 @@ import { Reflector } from '@nestjs/core'
 import { isSkipped } from './decorators/skip-metrics.decorator.ts'
 import type { Instrumented } from './http-instrumentation.ts'
 import type { MetricsPage } from './prometheus.controller.ts'
-import { type CheckedOptions, optionsOfAdapter, ROUTE_METHODS } from './prometheus.options.ts'
+import { type CheckedOptions, optionsOfAdapter, refuse, ROUTE_METHODS } from './prometheus.options.ts'
 
 type Instance = Parameters<typeof prometheusOfFastify>[0]
 type Register = (this: unknown, ...args: unknown[]) => unknown
@@ -24,8 +24,9 @@ const ROUTE_CONFIG = '__fastify_route_config__'
 export function instrumentFastify(prometheus: typeof prometheusOfFastify) {
   return (options: CheckedOptions, registry: Registry) =>
     (adapter: FastifyAdapter): Instrumented => {
-      for (const name of ROUTE_METHODS) configureSkipped(adapter as never, name)
       const instance = adapter.getInstance()
+      refuseStarted(instance)
+      for (const name of ROUTE_METHODS) configureSkipped(adapter as never, name)
       const others = new Set(requestHooks(instance))
       // Called and not registered: a plugin that is registered is loaded after the hooks that the application adds.
       const installed = prometheus(instance, { ...(optionsOfAdapter(options) as PrometheusOptions), registry })
@@ -33,6 +34,15 @@ export function instrumentFastify(prometheus: typeof prometheusOfFastify) {
       instance.after(() => putFirst(requestHooks(instance), others))
       return { installed, addPage: (path, page, isRecorded) => addPage(instance, path, page, isRecorded) }
     }
+}
+
+/** Of a module that is loaded lazily: the plugin's own refusal would come when nobody waits for it any more. */
+function refuseStarted(instance: Instance): void {
+  try {
+    instance.after(() => {})
+  } catch {
+    refuse('http', 'to be false where the module is loaded after Fastify has started, which takes no more hooks', true)
+  }
 }
 
 /** Answered in a hook, as the plugin's own page is, and right behind that one. The route is its name in the metrics. */

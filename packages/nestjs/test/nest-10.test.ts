@@ -15,6 +15,7 @@ for (const feature of [
   'decorated-scopes',
   'async-options',
   'microservices',
+  'hybrid',
   'testing',
 ]) {
   await import(`./${feature}.test.ts`)
