@@ -51,6 +51,21 @@ export function setLabel(labels: Record<string, string>, name: string, value: st
   }
 }
 
+/** OpenMetrics 1.0, "Exemplars": the names and values of an exemplar's labels together have at most so many code points. */
+export const MAX_CODE_POINTS = 128
+
+/** The code points of text that is short enough for an exemplar; of longer text, some number over the limit. */
+export function countCodePoints(text: string): number {
+  const { length } = text
+  if (length > 2 * MAX_CODE_POINTS) return length / 2
+  let count = length
+  for (let index = 1; index < length; index++) {
+    // The second half of a surrogate pair. A lone surrogate becomes U+FFFD, a code point of its own.
+    if ((text.charCodeAt(index) & 0xfc00) === 0xdc00 && (text.charCodeAt(index - 1) & 0xfc00) === 0xd800) count -= 1
+  }
+  return count
+}
+
 const OWN_LABELS: Readonly<Record<string, string>> = { histogram: 'le', gaugehistogram: 'le', summary: 'quantile' }
 
 /** The label that lines of a type add themselves: a user's label of that name would make two series one. */

@@ -1,9 +1,7 @@
 import type { Exemplar } from '../family.ts'
+import { countCodePoints, MAX_CODE_POINTS } from '../labels.ts'
 import { escapeLabelName, type EscapingScheme } from '../names.ts'
 import { isTimestamp } from './refusal.ts'
-
-/** OpenMetrics 1.0, "Exemplars": the combined length of the label names and values, in code points. */
-const MAX_CODE_POINTS = 128
 
 /**
  * Whether readers take the exemplar: labels short enough as written, a timestamp that is one, and where it stands in a
@@ -22,15 +20,4 @@ function isShort({ labels }: Exemplar, escaping: EscapingScheme): boolean {
     if (codePoints > MAX_CODE_POINTS) return false
   }
   return true
-}
-
-function countCodePoints(text: string): number {
-  const { length } = text
-  if (length > 2 * MAX_CODE_POINTS) return length / 2
-  let count = length
-  for (let index = 1; index < length; index++) {
-    // The second half of a surrogate pair. A lone surrogate becomes U+FFFD, a code point of its own.
-    if ((text.charCodeAt(index) & 0xfc00) === 0xdc00 && (text.charCodeAt(index - 1) & 0xfc00) === 0xd800) count -= 1
-  }
-  return count
 }

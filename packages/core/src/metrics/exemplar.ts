@@ -1,15 +1,12 @@
 import { unixSeconds } from '../clock.ts'
 import type { ExemplarSource } from '../collector.ts'
 import type { Exemplar } from '../family.ts'
-import { type Labels, setLabel } from '../labels.ts'
+import { countCodePoints, type Labels, MAX_CODE_POINTS, setLabel } from '../labels.ts'
 import { isLegacyLabelName } from '../names.ts'
 import type { LateUpdates } from './late-updates.ts'
 
 /** The labels of an exemplar as callers pass them: `{ trace_id: '…' }`. */
 export type ExemplarLabels = { readonly [name: string]: string }
-
-/** OpenMetrics 1.0, "Exemplars": the names and values together must not exceed 128 UTF-8 character code points. */
-const MAX_CODE_POINTS = 128
 
 /** What all series of a metric share of exemplars: where they come from, and who counts those that are dropped. */
 export class MetricExemplars {
@@ -83,11 +80,4 @@ function exemplarFrom(labels: ExemplarLabels, value: number): Exemplar | undefin
     setLabel(kept, name, label)
   }
   return { labels: Object.freeze(kept) as Labels, value, timestamp: unixSeconds() }
-}
-
-function countCodePoints(text: string): number {
-  if (text.length > 2 * MAX_CODE_POINTS) return text.length / 2
-  let count = 0
-  for (const _ of text) count += 1
-  return count
 }
