@@ -43,28 +43,75 @@ interface Child {
 }
 
 /** Runs a program on a directory, with `call` saying where it ends (see file-calls.mjs). */
-function start(
-  program: ProgramName,
-  directory: string,
-  call: string,
-  more: { args?: string[]; calls?: string } = {},
-): Child {
-  const { NODE_OPTIONS: _, NARTHEX_MULTIPROCESS_DIR: __, ...env } = process.env
-  const file = join(programs, program, 'program.mjs')
-  const child = spawn(process.execPath, ['--import', FILE_CALLS, file, directory, ...(more.args ?? [])], {
-    env: { ...env, FILE_CALL: call, FILE_CALLS: more.calls ?? '', FILE_CALL_FOLDER: directory },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 60_000,
-    killSignal: 'SIGKILL',
-  })
-  children.add(child)
+function start(program: ProgramName, directory: string, call: string, ...args: string[]): Child {
+  const child = spawned(program, [directory, ...args], { FILE_CALL: call, FILE_CALL_FOLDER: directory })
   let output = ''
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  child.stdout?.on('data', (text: string) => (output += text))
   const ended = once(child, 'close').then(([, signal]) => {
-    const calls = JSON.parse(/^calls (.*)$/m.exec(output)?.[1] ?? '[]') as string[]
-    return { signal: signal as NodeJS.Signals | null, output, calls }
+    return { signal: signal as NodeJS.Signals | null, output, calls: callsIn(output) }
   })
   return { child, ended }
+}
+
+function spawned(program: ProgramName, args: string[], more: NodeJS.ProcessEnv): ChildProcess {
+  const { NODE_OPTIONS: _, NARTHEX_MULTIPROCESS_DIR: __, ...env } = process.env
+  const file = join(programs, program, 'program.mjs')
+  const child = spawn(process.execPath, ['--import', FILE_CALLS, file, ...args], {
+    env: { ...env, ...more },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: 180_000,
+    killSignal: 'SIGKILL',
+  })
+  child.stdout.setEncoding('utf8')
+  children.add(child)
+  return child
+}
+
+function callsIn(output: string): string[] {
+  return JSON.parse(/^calls (.*)$/m.exec(output)?.[1] ?? '[]') as string[]
+}
+
+/** A process that does one job after another, each on its directory, and can be held up in each. */
+class Jobs {
+  readonly #child: ChildProcess
+  #output = ''
+
+  constructor(program: ProgramName, calls: 'changing' | 'reading') {
+    this.#child = spawned(program, [], { FILE_CALL: NOWHERE, FILE_CALLS: calls })
+    this.#child.stdout?.on('data', (text: string) => (this.#output += text))
+  }
+
+  /** Begins one. The one before is done. */
+  begin(directory: string, point: string = '0:never'): void {
+    this.#output = ''
+    this.#child.stdin?.write(`${JSON.stringify({ directory, call: `${point}:SIGSTOP` })}\n`)
+  }
+
+  /** Resolves when it has stopped itself. */
+  async heldUp(): Promise<void> {
+    const hasStopped = (): boolean => {
+      const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1')
+      return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
+    }
+    await until('the child has stopped itself', hasStopped, { interval: 5 })
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  /** What it printed, when it is done. */
+  async done(): Promise<{ readonly output: string; readonly calls: string[] }> {
+    const hasEnded = (): boolean => this.#child.exitCode !== null || this.#child.signalCode !== null
+    await until('the job is done', () => hasEnded() || this.#output.endsWith('done\n'), { interval: 5 })
+    if (hasEnded()) throw new Error(`The process has ended:\n${this.#output}`)
+    return { output: this.#output, calls: callsIn(this.#output) }
+  }
+}
+
+/** A process for each of those that run at a time. */
+function jobsFor(program: ProgramName, calls: 'changing' | 'reading'): [Jobs, ...Jobs[]] {
+  return Array.from({ length: AT_A_TIME }, () => new Jobs(program, calls)) as [Jobs, ...Jobs[]]
 }
 
 /** Every point at which a program with these calls can be killed, as FILE_CALL has it. */
@@ -76,12 +123,15 @@ function pointsOf(calls: readonly string[]): string[] {
 }
 
 /** Runs a check for each point, and says at which one it failed. */
-async function forEach(points: readonly string[], run: (point: string) => Promise<void>): Promise<void> {
+async function forEach(
+  points: readonly string[],
+  run: (point: string, runner: number) => Promise<void>,
+): Promise<void> {
   const queue = [...points]
-  const runner = async (): Promise<void> => {
+  const runner = async (_: unknown, number: number): Promise<void> => {
     for (let point = queue.shift(); point !== undefined; point = queue.shift()) {
       try {
-        await run(point)
+        await run(point, number)
       } catch (error) {
         throw new Error(`at ${point}: ${(error as Error).message}`, { cause: error })
       }
@@ -111,7 +161,7 @@ describe('a process that is killed while it writes', () => {
   it.each(['stop', 'exit'])(
     'leaves the snapshot before or the one after, up to its %s',
     async (ending) => {
-      const whole = await start('writer', join(temporaryFolder(), 'shared'), NOWHERE, { args: [ending] }).ended
+      const whole = await start('writer', join(temporaryFolder(), 'shared'), NOWHERE, ending).ended
       expect(whole.signal).toBe(null)
       expect(whole.calls).toEqual(expect.arrayContaining(['mkdir', 'chmod', 'writeFile', 'rename', 'utimes']))
       expect(whole.calls.filter((call) => call === 'writeFile')).toHaveLength(3)
@@ -120,7 +170,7 @@ describe('a process that is killed while it writes', () => {
       const totals = new Set<number>()
       await forEach(points, async (point) => {
         const directory = join(folder, point.replace(':', '-'))
-        const { signal, output } = await start('writer', directory, `${point}:SIGKILL`, { args: [ending] }).ended
+        const { signal, output } = await start('writer', directory, `${point}:SIGKILL`, ending).ended
         expect(signal).toBe('SIGKILL')
         const lines = await readBy(directory)
         const words = output.trim().split('\n')
@@ -209,20 +259,22 @@ describe('a process that takes in the files of those that have ended', () => {
 
   it('leaves every number as it was when others do the same while it is held up', async () => {
     const copyFor = await directoriesToAbsorb()
-    const { calls } = await start('absorber', copyFor('whole'), NOWHERE, { calls: 'reading' }).ended
+    const absorbers = jobsFor('absorber', 'reading')
+    absorbers[0].begin(copyFor('whole'))
+    const { calls } = await absorbers[0].done()
     expect(calls).toEqual(expect.arrayContaining(['readdir', 'open', 'link']))
-    await forEach(pointsOf(calls), async (point) => {
+    await forEach(pointsOf(calls), async (point, runner) => {
       const copy = copyFor(point.replace(':', '-'))
-      const { child, ended } = start('absorber', copy, `${point}:SIGSTOP`, { calls: 'reading' })
-      await stopped(child)
+      const absorber = absorbers[runner] as Jobs
+      absorber.begin(copy, point)
+      await absorber.heldUp()
       await absorbEnded(copy, currentParticipant(), (loss) => expect.unreachable(loss))
       expect(await readBy(copy)).toMatchObject(FOUR)
       await leave(copy, 4)
       await absorbEnded(copy, currentParticipant(), (loss) => expect.unreachable(loss))
       expect(await readBy(copy)).toMatchObject(FIVE)
-      child.kill('SIGCONT')
-      const { signal, output } = await ended
-      expect(signal).toBe(null)
+      absorber.goOn()
+      const { output } = await absorber.done()
       expect(output).not.toContain('lost')
       await expectWhole(copy, FIVE)
     })
@@ -232,16 +284,18 @@ describe('a process that takes in the files of those that have ended', () => {
 describe('a scrape', () => {
   it('has every number while others take in files, wherever it is held up', async () => {
     const copyFor = await directoriesToAbsorb()
-    const { calls, output } = await start('reader', copyFor('whole'), NOWHERE, { calls: 'reading' }).ended
+    const readers = jobsFor('reader', 'reading')
+    readers[0].begin(copyFor('whole'))
+    const { calls, output } = await readers[0].done()
     expect(linesOf(pageIn(output))).toMatchObject(FOUR)
-    await forEach(pointsOf(calls), async (point) => {
+    await forEach(pointsOf(calls), async (point, runner) => {
       const copy = copyFor(point.replace(':', '-'))
-      const { child, ended } = start('reader', copy, `${point}:SIGSTOP`, { calls: 'reading' })
-      await stopped(child)
+      const reader = readers[runner] as Jobs
+      reader.begin(copy, point)
+      await reader.heldUp()
       await absorbEnded(copy, currentParticipant(), (loss) => expect.unreachable(loss))
-      child.kill('SIGCONT')
-      const { signal, output } = await ended
-      expect(signal).toBe(null)
+      reader.goOn()
+      const { output } = await reader.done()
       if (!output.includes('page ')) expect.unreachable(`${point}: ${output}`)
       const lines = linesOf(pageIn(output))
       expect(lines).toMatchObject(FOUR)
@@ -251,34 +305,31 @@ describe('a scrape', () => {
 
   it('has every number while another has taken in files by half', async () => {
     const copyFor = await directoriesToAbsorb()
-    const reading = await start('reader', copyFor('read'), NOWHERE, { calls: 'reading' }).ended
+    const readers = jobsFor('reader', 'reading')
+    const absorbers = jobsFor('absorber', 'changing')
+    readers[0].begin(copyFor('read'))
+    const reading = await readers[0].done()
     // The archive is opened first: what is found now may be gone when it is read.
     const opened = `${reading.calls.indexOf('open') + 1}:after`
-    const { calls } = await start('absorber', copyFor('absorbed'), NOWHERE).ended
-    await forEach(pointsOf(calls), async (point) => {
+    absorbers[0].begin(copyFor('absorbed'))
+    const { calls } = await absorbers[0].done()
+    await forEach(pointsOf(calls), async (point, runner) => {
       const copy = copyFor(point.replace(':', '-'))
-      const reader = start('reader', copy, `${opened}:SIGSTOP`, { calls: 'reading' })
-      await stopped(reader.child)
-      const absorber = start('absorber', copy, `${point}:SIGSTOP`)
-      await stopped(absorber.child)
-      reader.child.kill('SIGCONT')
-      const lines = linesOf(pageIn((await reader.ended).output))
+      const [reader, absorber] = [readers[runner] as Jobs, absorbers[runner] as Jobs]
+      reader.begin(copy, opened)
+      await reader.heldUp()
+      absorber.begin(copy, point)
+      await absorber.heldUp()
+      reader.goOn()
+      const lines = linesOf(pageIn((await reader.done()).output))
       expect(lines).toMatchObject(FOUR)
       expect(errorsIn(lines)).toEqual([])
-      absorber.child.kill('SIGKILL')
+      absorber.goOn()
+      await absorber.done()
     })
   }, 180_000)
 })
 
 function pageIn(output: string): string {
   return JSON.parse(/^page (.*)$/m.exec(output)?.[1] ?? '""') as string
-}
-
-/** Waits until a child has stopped itself. */
-async function stopped({ pid }: ChildProcess): Promise<void> {
-  const hasStopped = (): boolean => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
-  }
-  await until('the child has stopped itself', hasStopped, { interval: 5 })
 }
