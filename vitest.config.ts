@@ -6,6 +6,28 @@ import { defineConfig } from 'vitest/config'
  */
 const conditions = ['@narthex/source', 'node', 'default']
 
+/** Tests of adapters that are to have all modules to themselves. */
+const apart = [
+  // Peers keep their metrics in the one registry of prom-client.
+  'migrating|migrating-options|promster|fastify-metrics',
+  // Another version of Nest is put in the place of the one that the others import.
+  'nest-10|nest-11|table-nest-10|table-nest-11',
+  // A directory is made known to the whole process.
+  'multiprocess',
+  // Programs of the documentation use the default registry.
+  'readme',
+]
+
+/**
+ * Tests that leave nothing behind in a thread: what they import is loaded once for all files that run there, where it
+ * takes longer than most of them otherwise.
+ */
+const sharing = [
+  'packages/core/test/{exposition,exporter,http,metrics,parse,push,testing}/*.test.ts',
+  'packages/core/test/{errors,family,labels,metric-families,names,timer}.test.ts',
+  `packages/{express,fastify,koa,nestjs,remote-write}/test/!(${apart.join('|')}).test.ts`,
+]
+
 /** Tests that watch the clock or fill the machine: one after another, when all else is done. */
 const alone = [
   'packages/core/test/collectors/*.test.ts',
@@ -36,7 +58,19 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
-          exclude: [...alone, ...waiting],
+          exclude: [...alone, ...waiting, ...sharing],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'sharing',
+          include: sharing,
+          exclude: alone,
+          isolate: false,
+          setupFiles: 'test/leaves-nothing.ts',
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

@@ -111,14 +111,18 @@ describe('a wrapped function', () => {
 
   it('keeps Reflect metadata, which frameworks hang on methods', () => {
     const store = new WeakMap<object, Map<unknown, unknown>>()
-    Object.assign(Reflect, {
+    const metadata = {
       getOwnMetadataKeys: (target: object) => [...(store.get(target)?.keys() ?? [])],
       getOwnMetadata: (key: unknown, target: object) => store.get(target)?.get(key),
       defineMetadata: (key: unknown, value: unknown, target: object) =>
         void store.set(target, new Map([...(store.get(target) ?? []), [key, value]])),
-    })
+    }
+    // Nest has them in this thread where its tests have run.
+    const before = Object.entries(Object.getOwnPropertyDescriptors(Reflect)).filter(([key]) => key in metadata)
+    Object.assign(Reflect, metadata)
     onTestFinished(() => {
-      for (const key of ['getOwnMetadataKeys', 'getOwnMetadata', 'defineMetadata']) Reflect.deleteProperty(Reflect, key)
+      for (const key of Object.keys(metadata)) Reflect.deleteProperty(Reflect, key)
+      Object.defineProperties(Reflect, Object.fromEntries(before))
     })
     const original = (): number => 1
     store.set(
