@@ -19,8 +19,11 @@ const code = runBin('vitest', 'vitest', ['run'].concat(reporters, process.argv.s
 const counts = countsOf(report)
 if (code !== 0 && counts.failed === 0) counts.failed = 1
 
-for (const project of testProjects()) {
-  const passed = runBin('typescript', 'tsc', ['--noEmit', '-p', project]) === 0
+const projects = testProjects()
+// All at once takes half as long, and one by one says which. Forced: what they import of each other has no references.
+const allPassed = runBin('typescript', 'tsc', ['-b', '--force', '--noEmit'].concat(projects), { stdio: 'ignore' }) === 0
+for (const project of projects) {
+  const passed = allPassed || runBin('typescript', 'tsc', ['--noEmit', '-p', project]) === 0
   counts[passed ? 'passed' : 'failed'] += 1
   console.log(`${passed ? '✓' : '✗'} types of ${path.relative(root, project)}`)
 }
