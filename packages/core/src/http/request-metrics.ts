@@ -158,7 +158,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
       return
     }
-    const tally = this.#names === OTEL_NAMES ? this.#tallyOfScheme(raw) : this.#tally.of(raw.method)
+    const tally =
+      this.#names === OTEL_NAMES
+        ? this.#tallyOfScheme(raw)
+        : this.#tally.of(Reflect.get(raw, 'method') as string | undefined)
     const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, first)
     if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     if (exchange.isSettled) return
@@ -199,7 +202,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const seconds = monotonicSeconds() - exchange.start
     if (exchange.isStream) this.#streams()?.[0].labels(exchange.method).dec()
     if (exchange.view?.skips?.(exchange.request) === true) return
-    const status = isComplete ? statusSent(response) : 499
+    const status = isComplete ? exchange.status || statusSent(response) : 499
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
     if (this.#isBrief && !exchange.isStream) {
       const tally = (exchange.tally as MethodTally | undefined) ?? this.#tally.of(exchange.method)

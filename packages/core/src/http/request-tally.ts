@@ -61,8 +61,8 @@ export class MethodTally {
 
 /**
  * Counts requests whose labels depend on method, route and status alone. Between two requests a server has so much else
- * to do that the processor has forgotten what counting needs: many in a row cost little more than one by itself
- * (`alternate.mjs koa` in benchmarks). So ends are noted, and counted together: when there are 64 of them, or when somebody looks.
+ * to do that the processor has forgotten what counting needs: many in a row cost little more than one by itself (`koa`
+ * in benchmarks). So ends are noted, and counted together: when there are 64 of them, or when somebody looks.
  *
  * Its metrics know it for as long as it has something to say. It knows no application, which may be gone before them.
  */

@@ -7,7 +7,7 @@ const AT_APPLICATION = 12
 
 /**
  * Whether a content type is one of a stream. One or two characters tell almost every other type: an expression costs 1 µs
- * where a server has much else to do between two requests (`alternate.mjs koa` in benchmarks).
+ * where a server has much else to do between two requests (`koa` in benchmarks).
  */
 export function isStreamType(contentType: string): boolean {
   return mayBeStream(contentType) && STREAM_TYPES.test(contentType)

@@ -1,7 +1,12 @@
 import { createServer, request as httpRequest, Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Exchange, type ExchangeListener } from '@narthex/core/http'
 import { expect, it } from 'vitest'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 it('adds nothing to a connection for each request', async () => {
   const ended: boolean[] = []
@@ -139,9 +144,11 @@ it('tells of the end of pipelined requests whose turn never came, and of a conne
     settled: ({ request }, _response, isComplete) => void told.push(`${request.url} ${isComplete}`),
   }
   const server = createServer((request, response) => {
-    new Exchange({}, listener, undefined, request, request, response, 'GET')
+    const owner = {}
+    const exchange = new Exchange(owner, listener, undefined, request, request, response, 'GET')
     const { socket } = request
     if (request.url === '/taken') response.detachSocket(socket)
+    expect(Exchange.of(response, owner)).toBe(exchange)
     if (request.url?.startsWith('/last') === true) setImmediate(() => socket.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -157,4 +164,109 @@ it('tells of the end of pipelined requests whose turn never came, and of a conne
   await new Promise((resolve) => server.close(resolve))
   const expected = ['/last false', '/last-with-it false', '/slow false', '/taken false', '/waits false']
   expect(told.toSorted()).toEqual(expected)
+})
+
+it('counts an end once, whoever follows the response after it and whatever came on the connection since', async () => {
+  const ends: string[] = []
+  const owner = {}
+  const listener: ExchangeListener<IncomingMessage> = {
+    headersSent: undefined,
+    partSent: () => {},
+    settled: ({ request }, _response, isComplete) => void ends.push(`${request.url} ${isComplete}`),
+  }
+  const follow = (request: IncomingMessage, response: ServerResponse): void => {
+    // As adapters do: one that is followed is left alone.
+    if (Exchange.of(response, owner) !== undefined) return
+    new Exchange(owner, listener, undefined, request, request, response, 'GET')
+  }
+  const past: (() => void)[] = []
+  const server = createServer((request, response) => {
+    follow(request, response)
+    past.forEach((again) => again())
+    const again = (): void => follow(request, response)
+    response
+      .on('finish', again)
+      .on('close', again)
+      .on('close', () => setImmediate(again))
+    past.push(again)
+    response.end('ok')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  for (let round = 0; round < 3; round += 1) await get(port, agent)
+  agent.destroy()
+  // All three at once: two wait for their turn.
+  const client = connect(port, '127.0.0.1')
+  for (const path of ['/a', '/b', '/c']) client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  await expect.poll(() => ends.length).toBeGreaterThanOrEqual(6)
+  client.destroy()
+  await new Promise((resolve) => server.close(resolve))
+  past.forEach((again) => again())
+  expect(ends).toEqual(['/ true', '/ true', '/ true', '/a true', '/b true', '/c true'])
+})
+
+it('holds nothing of a request that has ended while its connection stays open', async () => {
+  const gone: WeakRef<object>[] = []
+  const server = createServer((request, response) => {
+    const listener = { headersSent: undefined, partSent: () => {}, settled: () => {} }
+    new Exchange({}, listener, undefined, request, request, response, 'GET')
+    gone.push(new WeakRef(response))
+    response.end('ok')
+  })
+  server.keepAliveTimeout = 0
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  for (let round = 0; round < 3; round += 1) await get((server.address() as AddressInfo).port, agent)
+  await expect
+    .poll(() => {
+      collectGarbage()
+      return gone.filter((each) => each.deref() !== undefined).length
+    })
+    .toBe(0)
+  agent.destroy()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+it('counts a request once that is first seen when its client has left, and again later', async () => {
+  const ends: boolean[] = []
+  const owner = {}
+  const listener: ExchangeListener<IncomingMessage> = {
+    headersSent: undefined,
+    partSent: () => {},
+    settled: (_exchange, _response, isComplete) => void ends.push(isComplete),
+  }
+  let isOver = false
+  const server = createServer((request, response) => {
+    // The connection has served before: it is known.
+    if (request.url === '/first') {
+      new Exchange(owner, listener, undefined, request, request, response, 'GET')
+      return void response.end()
+    }
+    const follow = (): void => {
+      if (Exchange.of(response, owner) === undefined) {
+        new Exchange(owner, listener, undefined, request, request, response, 'GET')
+      }
+    }
+    response.on('close', () => {
+      follow()
+      setImmediate(() => {
+        follow()
+        response.end()
+        setImmediate(() => {
+          follow()
+          isOver = true
+        })
+      })
+    })
+    client.destroy()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  client.write('GET /first HTTP/1.1\r\nHost: a\r\n\r\n')
+  await expect.poll(() => ends).toEqual([true])
+  client.write('GET /left HTTP/1.1\r\nHost: a\r\n\r\n')
+  await expect.poll(() => isOver).toBe(true)
+  await new Promise((resolve) => server.close(resolve))
+  expect(ends).toEqual([true, false])
 })
