@@ -6,8 +6,8 @@ import {
   metricsHandler,
   type MetricsHandlerOptions,
 } from '@narthex/core/http'
-import express, { type Request, type RequestHandler } from 'express'
-import { onUnread, RequestTrail, trackRouter } from './trail.ts'
+import express, { type Request, type RequestHandler, type Response } from 'express'
+import { recordFor, RequestTrail, trackRouter } from './trail.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and where the page is. */
 export type PrometheusOptions = AdapterOptions<Request>
@@ -28,30 +28,37 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
   const hasIgnore = options.ignore !== undefined
   trackRouter(express.Router().use(() => {}))
 
-  const middleware: RequestHandler = function prometheus(request, response, next) {
-    const isScrape = path !== false && isAt(path, request)
-    if (isScrape && !recordScrapes) return serveMetrics(request, response)
+  const record = (request: Request, response: Response, at?: string): void => {
     try {
-      if (!hasIgnore || !metrics.ignores(request.baseUrl + request.path, request)) {
-        const trail = RequestTrail.follow(request, response)
-        // This middleware only passes requests on, those for the page aside.
-        trail.keep(request, isScrape ? path : undefined)
-        if (collectsParams) trail.collectParams(request)
-        metrics.follow(trail, request, request, response)
-      }
+      if (hasIgnore && metrics.ignores(request.baseUrl + request.path, request)) return
+      const trail = RequestTrail.follow(request, response)
+      // This middleware only passes requests on, those for the page aside.
+      trail.keep(request, at)
+      if (collectsParams) trail.collectParams(request)
+      metrics.follow(trail, request, request, response)
     } catch {
       metrics.registry.countLoss('hook_errors', 'record')
     }
+  }
+  const isPage = (request: Request): boolean => path !== false && isAt(path, request)
+
+  const middleware: RequestHandler = function prometheus(request, response, next) {
+    const isScrape = isPage(request)
+    if (!isScrape || recordScrapes) record(request, response, isScrape ? (path as string) : undefined)
     if (isScrape) serveMetrics(request, response)
     else next()
   }
-  onUnread(middleware, (request, response) => {
-    try {
-      if (hasIgnore && metrics.ignores(request.url, request)) return
-      metrics.follow(RequestTrail.follow(request, response), request, request, response)
-    } catch {
-      metrics.registry.countLoss('hook_errors', 'record')
-    }
+  recordFor(middleware, {
+    isPage,
+    record,
+    recordUnread(request, response) {
+      try {
+        if (hasIgnore && metrics.ignores(request.url, request)) return
+        metrics.follow(RequestTrail.follow(request, response), request, request, response)
+      } catch {
+        metrics.registry.countLoss('hook_errors', 'record')
+      }
+    },
   })
   return middleware
 }

@@ -17,8 +17,13 @@ interface Shared {
   readonly templates: WeakMap<Layer, LayerTemplate | TemplateFinder | null>
   /** Prototypes of layers that tell of requests. */
   readonly tracked: WeakSet<object>
-  /** By the middleware that records. */
-  readonly unread: WeakMap<object, FollowUnread>
+  /** By the middleware. */
+  readonly recorders: WeakMap<object, Recorder>
+  /** The request that is on its way to the first layer of its application's router. */
+  entering: Request | undefined
+  enteringResponse: Response | undefined
+  /** The layers that Express 4 begins every application with: they pass all on at once. */
+  readonly initial: WeakSet<Layer>
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
@@ -28,7 +33,10 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   hasOthers: false,
   templates: new WeakMap(),
   tracked: new WeakSet(),
-  unread: new WeakMap(),
+  recorders: new WeakMap(),
+  entering: undefined,
+  enteringResponse: undefined,
+  initial: new WeakSet(),
 })
 
 function trailOf(request: Request, response: Response): RequestTrail | undefined {
@@ -122,6 +130,7 @@ export class RequestTrail implements FrameworkView<Request> {
     if (template === undefined) {
       template = templateOf(layer)
       shared.templates.set(layer, template)
+      passRecorder(layer)
       // A router from another copy of Express.
       if (layer.route === undefined && layer.handle.stack !== undefined) trackRouter(layer.handle as unknown as Router)
     }
@@ -219,9 +228,18 @@ function trackedHandle(original: HandleRouter): HandleRouter {
     const trail = trailOf(request, response) ?? startTrail(request)
     const leave =
       trail.layer === undefined ? leaveFirst(trail, this, request, response, out) : leaveInner(trail, request, out)
+    const isFirst = trail.layer === undefined
     trail.router = this
     if (!trail.hasHooks) for (const _ in this.params) trail.hasHooks = true
-    return original.call(this, request, response, leave)
+    if (!isFirst) return original.call(this, request, response, leave)
+    shared.entering = request
+    shared.enteringResponse = response
+    try {
+      return original.call(this, request, response, leave)
+    } finally {
+      shared.entering = undefined
+      shared.enteringResponse = undefined
+    }
   }
 }
 
@@ -234,12 +252,45 @@ function leaveFirst(trail: RequestTrail, router: Router, request: Request, respo
   }
 }
 
-/** Told of a request that its router gives to no layer. Must not throw. */
-export type FollowUnread = (request: Request, response: Response) => void
+/** What a middleware that records does with a request. Nothing here may throw. */
+export interface Recorder {
+  /** Whether the middleware answers it. */
+  isPage(request: Request): boolean
+  record(request: Request, response: Response): void
+  /** Of one that its router gives to no layer. */
+  recordUnread(request: Request, response: Response): void
+}
 
-/** Has `middleware`, where it stands in the application's own router for all paths, told of requests it is not given. */
-export function onUnread(middleware: object, follow: FollowUnread): void {
-  shared.unread.set(middleware, follow)
+/**
+ * Has a middleware's recorder told of requests that the middleware is not given, where it stands in the application's
+ * own router for all paths: those whose target has no path, and those that the router need not give to it.
+ */
+export function recordFor(middleware: object, recorder: Recorder): void {
+  shared.recorders.set(middleware, recorder)
+}
+
+const INITIAL: ReadonlySet<string> = new Set(['query', 'expressInit'])
+
+/**
+ * A layer costs Express some 2 µs (`express` with the variant `nothing` in benchmarks), for it reads the path anew behind
+ * each one. So one that only records does so where its path is compared, and is left out as if that did not match. Only
+ * before the first layer it is known which request that is.
+ */
+function passRecorder(layer: Layer): void {
+  if (INITIAL.has(layer.handle.name)) shared.initial.add(layer)
+  const recorder = shared.recorders.get(layer.handle)
+  if (recorder === undefined || !isForAllPaths(layer)) return
+  const { match } = layer
+  layer.match = function (this: Layer, path) {
+    const { entering, enteringResponse } = shared
+    if (entering === undefined || recorder.isPage(entering)) return match?.call(this, path)
+    recorder.record(entering, enteringResponse as Response)
+    return false
+  }
+}
+
+function isForAllPaths({ slash, regexp }: Layer): boolean {
+  return slash === true || regexp?.fast_slash === true
 }
 
 /** Routers look for layers by a target's path: there is none in `http://[/`. Express 4 has nothing on a request then. */
@@ -252,8 +303,8 @@ function isUnread(request: Request): boolean {
 }
 
 function tellUnread({ stack }: Router, request: Request, response: Response): void {
-  for (const { handle, slash, regexp } of stack) {
-    if (slash === true || regexp?.fast_slash === true) shared.unread.get(handle)?.(request, response)
+  for (const layer of stack) {
+    if (isForAllPaths(layer)) shared.recorders.get(layer.handle)?.recordUnread(request, response)
   }
 }
 
@@ -284,6 +335,7 @@ function note(trail: RequestTrail, request: Request, error: unknown): void {
 
 function trackedHandleRequest(original: HandleRequest): HandleRequest {
   return function handleRequest(request, response, next) {
+    if (shared.entering !== undefined && !shared.initial.has(this)) shared.entering = undefined
     const trail = trailOf(request, response)
     if (trail !== undefined && !trail.isAnswered) {
       try {
