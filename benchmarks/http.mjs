@@ -1,70 +1,58 @@
 // The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <cycles> <variant>...`, the bare
-// variant first. A machine is never quiet, and what is looked for is one part in a hundred. So servers and load have a
-// core each, and the servers take turns of a third of a second, forwards and backwards, on connections that stay open.
-// The start of a turn does not count: a server that has waited finds its memory cold, and under turns of a tenth of a
-// second a bigger program came out dearer than under a load that goes on. Of all slices of a server the lower quartile
-// counts, because what disturbs one can only make it dearer. `node http.mjs express 12 bare bare` tells what differences
-// come to that are none.
+// variant first. What is looked for is one part in a hundred, and two processes of the same program differ by several.
+// So all variants are servers of one process, with one copy of the framework and connections of their own that stay
+// open; `http/prototypes.mjs` says how they are kept apart. They take turns forwards and backwards, with the load on the
+// other core; the start of a turn does not count, and each is compared with the bare one's turn of the same cycle. A turn
+// is long enough for the collector to come by, so that garbage is on the bill of who made it.
+// `node http.mjs koa 8 bare 'bare again' nothing 'two clock reads' narthex` tells what differences come to that are none,
+// what middleware costs that does nothing, and what a latency costs that nobody records.
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startServer } from './pinned.mjs'
-import { lowerQuartile } from './statistics.mjs'
+import { median } from './statistics.mjs'
 
-// With two seconds the same program differed by a fifth from one process to the next.
-const WARM_UP_SECONDS = 6
-const START_SECONDS = 0.1
-const SLICES = 4
-const SLICE_SECONDS = 0.05
+const WARM_UP_SECONDS = 4
+// Where methods of prototypes change with a turn, the engine has to compile anew what calls them.
+const START_SECONDS = process.argv[2].endsWith('express') ? 1.2 : 0.1
+const TURN_SECONDS = 0.4
 const [, , framework, cycles, ...variants] = process.argv
 
-const servers = await Promise.all(variants.map(start))
-for (const server of servers) await turn(server, WARM_UP_SECONDS, 1)
+const { child, loads } = await startServer('http-server.mjs', [framework, ...variants])
+for (const load of loads) load.kill('SIGSTOP')
+// The bare one would have the engine to itself at first.
+for (const seconds of [1, WARM_UP_SECONDS - 1]) for (const index of variants.keys()) await turn(index, seconds, 0.1)
+const turns = variants.map(() => [])
 for (let cycle = 0; cycle < Number(cycles); cycle++) {
-  for (const server of cycle % 2 === 0 ? servers : servers.toReversed()) {
-    server.microseconds.push(...(await turn(server, START_SECONDS, SLICES)))
+  const order = [...variants.keys()]
+  for (const index of cycle % 2 === 0 ? order : order.toReversed()) {
+    turns[index].push(await turn(index, START_SECONDS, TURN_SECONDS))
   }
 }
-for (const { child, load } of servers) {
-  load.kill('SIGKILL')
-  child.kill()
-}
+for (const load of loads) load.kill('SIGKILL')
+child.kill()
 
-const bare = lowerQuartile(servers[0].microseconds)
+const bare = median(turns[0])
 const results = {}
-for (const { variant, microseconds } of servers) {
-  const added = lowerQuartile(microseconds) - bare
-  results[variant in results ? `${variant} again` : variant] = {
-    microseconds: bare + added,
-    addedMicroseconds: added,
-    addedPercent: (100 * added) / bare,
-  }
+for (const [index, variant] of variants.entries()) {
+  const added = median(turns[index].map((microseconds, cycle) => microseconds - turns[0][cycle]))
+  results[variant] = { microseconds: bare + added, addedMicroseconds: added, addedPercent: (100 * added) / bare }
 }
 console.log(JSON.stringify(results))
 
-async function start(variant) {
-  const { child, load } = await startServer('http-server.mjs', [framework, variant])
-  load.kill('SIGSTOP')
-  return { variant, child, load, microseconds: [] }
-}
-
-/** CPU time a request while a server has the load for itself, after some seconds that do not count. */
-async function turn({ child, load }, startSeconds, slices) {
-  const microseconds = []
-  load.kill('SIGCONT')
+/** CPU time a request while a variant has the load for itself, after some seconds that do not count. */
+async function turn(index, startSeconds, seconds) {
+  child.send({ enter: index })
+  loads[index].kill('SIGCONT')
   await sleep(1000 * startSeconds)
-  let before = await usage(child)
-  for (let slice = 0; slice < slices; slice++) {
-    await sleep(1000 * SLICE_SECONDS)
-    const after = await usage(child)
-    microseconds.push((after.microseconds - before.microseconds) / (after.answered - before.answered))
-    before = after
-  }
-  load.kill('SIGSTOP')
-  return microseconds
+  const before = await usage(index)
+  await sleep(1000 * seconds)
+  const after = await usage(index)
+  loads[index].kill('SIGSTOP')
+  return (after.microseconds - before.microseconds) / (after.answered - before.answered)
 }
 
-async function usage(child) {
-  child.send('usage')
+async function usage(index) {
+  child.send({ usageOf: index })
   const [answer] = await once(child, 'message')
   return answer
 }

@@ -6,14 +6,19 @@ import { fileURLToPath } from 'node:url'
 const hasTaskset = has('taskset')
 const hasWrk = has('wrk')
 
-/** A server's program with its arguments, once it has told its port, and a load on 16 connections that goes on until it is killed. */
+/**
+ * A program of servers with its arguments, once it has told its ports, and a load for each on 16 connections, which goes
+ * on until it is killed.
+ */
 export async function startServer(name, args) {
   const child = run(0, [process.execPath, script(name), ...args], ['ipc'])
-  const [{ port }] = await once(child, 'message')
-  const url = `http://127.0.0.1:${port}`
-  const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
-  const load = run(1, hasWrk ? wrk : [process.execPath, script('autocannon.mjs'), url])
-  return { child, load }
+  const [{ ports }] = await once(child, 'message')
+  const loads = ports.map((port) => {
+    const url = `http://127.0.0.1:${port}`
+    const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
+    return run(1, hasWrk ? wrk : [process.execPath, script('autocannon.mjs'), url])
+  })
+  return { child, loads }
 }
 
 function run(core, command, channels = []) {

@@ -52,8 +52,7 @@ export function rowsFor({ quick }) {
       run: {
         file: 'http.mjs',
         together: ['bare', 'narthex', ...peers],
-        args: () => [framework, quick ? '4' : '16'],
-        // Two processes of the same program differ by more than two slices of one.
+        args: () => [framework, quick ? '4' : framework.endsWith('express') ? '8' : '16'],
         rounds: quick ? 1 : 5,
       },
       peers,

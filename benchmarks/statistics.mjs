@@ -5,11 +5,6 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** The value that a quarter of the others are below. */
-export function lowerQuartile(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 2]
-}
-
 /** Half the distance between the quartiles as a share of the median: how far a round is typically off. */
 export function spread(values) {
   const sorted = [...values].sort((a, b) => a - b)

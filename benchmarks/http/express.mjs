@@ -1,19 +1,23 @@
 // Express, and middleware that measures it.
 import express from 'express'
+import { prototypesOfExpress } from './prototypes.mjs'
+
+export const prototypes = prototypesOfExpress(express.Router())
 
 const middlewares = {
   bare: async () => [],
+  'bare again': async () => [],
   narthex: async () => {
     const { prometheus } = await import('@narthex/express')
     return [prometheus()]
   },
-  // Not in the table: for `alternate.mjs`.
+  // Not in the table.
   nothing: async () => [(_request, _response, next) => next()],
   'two clock reads': async () => {
     const { begin } = await import('./least.mjs')
     return [
-      (_request, response, next) => {
-        begin(response)
+      (request, _response, next) => {
+        begin(request)
         next()
       },
     ]

@@ -3,16 +3,17 @@ import Fastify from 'fastify'
 
 const plugins = {
   bare: async () => {},
+  'bare again': async () => {},
   narthex: async (app) => {
     const { prometheus } = await import('@narthex/fastify')
     await app.register(prometheus)
   },
-  // Not in the table: for `alternate.mjs`.
+  // Not in the table.
   nothing: async (app) => void app.addHook('onRequest', (_request, _reply, done) => done()),
   'two clock reads': async (app) => {
     const { begin } = await import('./least.mjs')
-    app.addHook('onRequest', (_request, reply, done) => {
-      begin(reply.raw)
+    app.addHook('onRequest', (request, _reply, done) => {
+      begin(request.raw)
       done()
     })
   },

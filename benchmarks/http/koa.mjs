@@ -4,17 +4,18 @@ import Koa from 'koa'
 
 const middlewares = {
   bare: async () => [],
+  'bare again': async () => [],
   narthex: async () => {
     const { prometheus } = await import('@narthex/koa')
     return [prometheus()]
   },
-  // Not in the table: for `alternate.mjs`.
+  // Not in the table.
   nothing: async () => [(_context, next) => next()],
   'two clock reads': async () => {
     const { begin } = await import('./least.mjs')
     return [
       (context, next) => {
-        begin(context.res)
+        begin(context.req)
         return next()
       },
     ]
