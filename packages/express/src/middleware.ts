@@ -7,7 +7,7 @@ import {
   type MetricsHandlerOptions,
 } from '@narthex/core/http'
 import express, { type Request, type RequestHandler, type Response } from 'express'
-import { recordFor, RequestTrail, trackRouter } from './trail.ts'
+import { followTrail, recordFor, trackRouter } from './track.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and where the page is. */
 export type PrometheusOptions = AdapterOptions<Request>
@@ -16,7 +16,9 @@ export type PrometheusOptions = AdapterOptions<Request>
  * Middleware that records every request and answers `GET /metrics`: `app.use(prometheus())`, in front of all that is to
  * be recorded. Routes are named by their templates, mounts included: `/api/:tenant/orders/:id`.
  *
- * To learn them it wraps three methods of Express' router, once for each copy of Express, that only take notes.
+ * To learn them it wraps three methods of Express' router, once for each copy of Express, that only take notes. Where
+ * the middleware is first, its router leaves it out of the way of requests that are not for the page, and it records them
+ * all the same.
  *
  * Throws `MetricError` for unknown or invalid options, and where metrics of the same names are defined otherwise.
  */
@@ -31,7 +33,7 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
   const record = (request: Request, response: Response, at?: string): void => {
     try {
       if (hasIgnore && metrics.ignores(request.baseUrl + request.path, request)) return
-      const trail = RequestTrail.follow(request, response)
+      const trail = followTrail(request, response)
       // This middleware only passes requests on, those for the page aside.
       trail.keep(request, at)
       if (collectsParams) trail.collectParams(request)
@@ -54,7 +56,7 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
     recordUnread(request, response) {
       try {
         if (hasIgnore && metrics.ignores(request.url, request)) return
-        metrics.follow(RequestTrail.follow(request, response), request, request, response)
+        metrics.follow(followTrail(request, response), request, request, response)
       } catch {
         metrics.registry.countLoss('hook_errors', 'record')
       }

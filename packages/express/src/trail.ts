@@ -3,7 +3,7 @@ import type { Request, Response } from 'express'
 import type { Layer, Router } from './layer.ts'
 import { LayerTemplate, type TemplateFinder, templateOf } from './route.ts'
 
-/** Shared by all copies of this package, as the prototypes are that they track: the first one tracks for all. */
+/** Shared by all copies of this package: the first one tracks for all. */
 const KEY = Symbol.for('@narthex/express/trails/v1')
 
 /** A trail is the view of its request's exchange, once somebody follows the request, and found there. */
@@ -15,15 +15,6 @@ interface Shared {
   readonly others: WeakMap<Request, RequestTrail>
   hasOthers: boolean
   readonly templates: WeakMap<Layer, LayerTemplate | TemplateFinder | null>
-  /** Prototypes of layers that tell of requests. */
-  readonly tracked: WeakSet<object>
-  /** By the middleware. */
-  readonly recorders: WeakMap<object, Recorder>
-  /** The request that is on its way to the first layer of its application's router. */
-  entering: Request | undefined
-  enteringResponse: Response | undefined
-  /** The layers that Express 4 begins every application with: they pass all on at once. */
-  readonly initial: WeakSet<Layer>
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
@@ -32,14 +23,10 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   others: new WeakMap(),
   hasOthers: false,
   templates: new WeakMap(),
-  tracked: new WeakSet(),
-  recorders: new WeakMap(),
-  entering: undefined,
-  enteringResponse: undefined,
-  initial: new WeakSet(),
 })
 
-function trailOf(request: Request, response: Response): RequestTrail | undefined {
+/** The trail of a request that has entered an application. */
+export function trailOf(request: Request, response: Response): RequestTrail | undefined {
   if (request === shared.latest) return shared.latestTrail
   let exchange = Exchange.first(response)
   for (; exchange !== undefined; exchange = exchange.next) {
@@ -48,7 +35,8 @@ function trailOf(request: Request, response: Response): RequestTrail | undefined
   return shared.hasOthers ? shared.others.get(request) : undefined
 }
 
-function startTrail(request: Request): RequestTrail {
+/** Of a request that enters one. */
+export function startTrail(request: Request): RequestTrail {
   const { latest, latestTrail } = shared
   if (latest !== undefined && latestTrail?.isFollowed === false) {
     shared.others.set(latest, latestTrail)
@@ -58,8 +46,6 @@ function startTrail(request: Request): RequestTrail {
   shared.latestTrail = new RequestTrail()
   return shared.latestTrail
 }
-
-type Next = (error?: unknown) => void
 
 /** Marks the trails of every copy of this package. */
 const IS_TRAIL = Symbol.for('@narthex/express/trail/v1')
@@ -93,13 +79,6 @@ export class RequestTrail implements FrameworkView<Request> {
   /** Those of the mounts alone. */
   baseParams: Record<string, unknown> | undefined = undefined
 
-  /** The trail of a request that is in a router, and will be followed to its end. */
-  static follow(request: Request, response: Response): RequestTrail {
-    const trail = trailOf(request, response) ?? startLate(request)
-    trail.isFollowed = true
-    return trail
-  }
-
   get [IS_TRAIL](): true {
     return true
   }
@@ -124,15 +103,13 @@ export class RequestTrail implements FrameworkView<Request> {
     shared.latestTrail = undefined
   }
 
-  /** A layer was given the request. */
-  give(layer: Layer, request: Request): void {
+  /** A layer was given the request. `see` is told of one that has not been given any before. */
+  give(layer: Layer, request: Request, see?: (layer: Layer) => void): void {
     let template = shared.templates.get(layer)
     if (template === undefined) {
       template = templateOf(layer)
       shared.templates.set(layer, template)
-      passRecorder(layer)
-      // A router from another copy of Express.
-      if (layer.route === undefined && layer.handle.stack !== undefined) trackRouter(layer.handle as unknown as Router)
+      see?.(layer)
     }
     if (template === null) return
     if (typeof template === 'function') {
@@ -171,189 +148,6 @@ export class RequestTrail implements FrameworkView<Request> {
 }
 
 /** What a router fails with itself when it cannot decode a parameter: no layer was given the request then. */
-function isUndecodable(error: unknown): boolean {
+export function isUndecodable(error: unknown): boolean {
   return error instanceof URIError && error.message.startsWith('Failed to decode param')
-}
-
-/** For the first request in a copy of Express that was not tracked before: it is in the application's router already. */
-function startLate(request: Request): RequestTrail {
-  const trail = startTrail(request)
-  const { app } = request as unknown as { app?: { _router?: Router; router?: Router } }
-  // Express 4 throws where `router` is read.
-  const router = app?._router ?? app?.router
-  if (router !== undefined) trackRouter(router)
-  trail.router = router
-  trail.basePath = request.baseUrl
-  trail.isLate = true
-  trail.hasHooks = true
-  return trail
-}
-
-type HandleRouter = (this: Router, request: Request, response: Response, out: Next) => unknown
-type HandleRequest = (this: Layer, request: Request, response: Response, next: Next) => unknown
-type HandleError = (this: Layer, error: unknown, request: Request, response: Response, next: Next) => unknown
-
-/**
- * Tracks all requests in all routers of a router's copy of Express, whether those were made before or after: wraps three
- * methods, once, on the prototypes of the router and of its layers. They take notes and pass on what they were given.
- *
- * A subscription to the `TracingChannel` of Express 5.3 would tell of layers too, but not of leaving a router, and
- * costs 0.2 to 0.3 µs a layer before a subscriber has done anything.
- */
-export function trackRouter(router: Router): void {
-  const routers = ownerOf('handle', Object.getPrototypeOf(router))
-  const layers = router.stack[0] && (Object.getPrototypeOf(router.stack[0]) as Record<string, unknown>)
-  if (routers === undefined || layers === undefined || shared.tracked.has(layers)) return
-  shared.tracked.add(layers)
-  routers['handle'] = trackedHandle(routers['handle'] as HandleRouter)
-  // Express 5 and 4.
-  for (const name of ['handleRequest', 'handle_request']) {
-    if (name in layers) layers[name] = trackedHandleRequest(layers[name] as HandleRequest)
-  }
-  for (const name of ['handleError', 'handle_error']) {
-    if (name in layers) layers[name] = trackedHandleError(layers[name] as HandleError)
-  }
-}
-
-function ownerOf(name: string, object: unknown): Record<string, unknown> | undefined {
-  let owner = object as object | null
-  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null
-  return (owner ?? undefined) as Record<string, unknown> | undefined
-}
-
-/** A router is entered by its `handle`, and left by the callback that this is given. */
-function trackedHandle(original: HandleRouter): HandleRouter {
-  return function handle(request, response, out) {
-    if (typeof out !== 'function') return original.call(this, request, response, out)
-    const trail = trailOf(request, response) ?? startTrail(request)
-    const leave =
-      trail.layer === undefined ? leaveFirst(trail, this, request, response, out) : leaveInner(trail, request, out)
-    const isFirst = trail.layer === undefined
-    trail.router = this
-    if (!trail.hasHooks) for (const _ in this.params) trail.hasHooks = true
-    if (!isFirst) return original.call(this, request, response, leave)
-    shared.entering = request
-    shared.enteringResponse = response
-    try {
-      return original.call(this, request, response, leave)
-    } finally {
-      shared.entering = undefined
-      shared.enteringResponse = undefined
-    }
-  }
-}
-
-/** Out of a router that no layer has called: the application's own. */
-function leaveFirst(trail: RequestTrail, router: Router, request: Request, response: Response, out: Next): Next {
-  return function leave(this: unknown, error) {
-    if (!trail.isFollowed && isUnread(request)) tellUnread(router, request, response)
-    note(trail, request, error)
-    return out.call(this, error)
-  }
-}
-
-/** What a middleware that records does with a request. Nothing here may throw. */
-export interface Recorder {
-  /** Whether the middleware answers it. */
-  isPage(request: Request): boolean
-  record(request: Request, response: Response): void
-  /** Of one that its router gives to no layer. */
-  recordUnread(request: Request, response: Response): void
-}
-
-/**
- * Has a middleware's recorder told of requests that the middleware is not given, where it stands in the application's
- * own router for all paths: those whose target has no path, and those that the router need not give to it.
- */
-export function recordFor(middleware: object, recorder: Recorder): void {
-  shared.recorders.set(middleware, recorder)
-}
-
-const INITIAL: ReadonlySet<string> = new Set(['query', 'expressInit'])
-
-/**
- * A layer costs Express some 2 µs (`express` with the variant `nothing` in benchmarks), for it reads the path anew behind
- * each one. So one that only records does so where its path is compared, and is left out as if that did not match. Only
- * before the first layer it is known which request that is.
- */
-function passRecorder(layer: Layer): void {
-  if (INITIAL.has(layer.handle.name)) shared.initial.add(layer)
-  const recorder = shared.recorders.get(layer.handle)
-  if (recorder === undefined || !isForAllPaths(layer)) return
-  const { match } = layer
-  layer.match = function (this: Layer, path) {
-    const { entering, enteringResponse } = shared
-    if (entering === undefined || recorder.isPage(entering)) return match?.call(this, path)
-    recorder.record(entering, enteringResponse as Response)
-    return false
-  }
-}
-
-function isForAllPaths({ slash, regexp }: Layer): boolean {
-  return slash === true || regexp?.fast_slash === true
-}
-
-/** Routers look for layers by a target's path: there is none in `http://[/`. Express 4 has nothing on a request then. */
-function isUnread(request: Request): boolean {
-  try {
-    return !request.url.startsWith('/') && typeof request.path !== 'string'
-  } catch {
-    return true
-  }
-}
-
-function tellUnread({ stack }: Router, request: Request, response: Response): void {
-  for (const layer of stack) {
-    if (isForAllPaths(layer)) shared.recorders.get(layer.handle)?.recordUnread(request, response)
-  }
-}
-
-/** Into the router that the last layer stands for, and out of it: what was true before is true again. */
-function leaveInner(trail: RequestTrail, request: Request, out: Next): Next {
-  const { router, base, basePath, baseParams } = trail
-  trail.base = trail.layer?.mounted(trail.layerBase) ?? base
-  trail.basePath = request.baseUrl
-  trail.baseParams = trail.collected
-  return function leave(this: unknown, error) {
-    note(trail, request, error)
-    trail.router = router
-    trail.base = base
-    trail.basePath = basePath
-    trail.baseParams = baseParams
-    return out.call(this, error)
-  }
-}
-
-function note(trail: RequestTrail, request: Request, error: unknown): void {
-  if (trail.isAnswered) return
-  try {
-    trail.leave(request, error)
-  } catch {
-    // The name of the route is lost, the request is not.
-  }
-}
-
-function trackedHandleRequest(original: HandleRequest): HandleRequest {
-  return function handleRequest(request, response, next) {
-    if (shared.entering !== undefined && !shared.initial.has(this)) shared.entering = undefined
-    const trail = trailOf(request, response)
-    if (trail !== undefined && !trail.isAnswered) {
-      try {
-        trail.give(this, request)
-      } catch {
-        // As above.
-      }
-    }
-    return original.call(this, request, response, next)
-  }
-}
-
-function trackedHandleError(original: HandleError): HandleError {
-  return function handleError(error, request, response, next) {
-    if (isUndecodable(error)) {
-      const trail = trailOf(request, response)
-      if (trail !== undefined && !trail.isAnswered) trail.keep(request)
-    }
-    return original.call(this, error, request, response, next)
-  }
 }
