@@ -170,7 +170,8 @@ describe.each(platforms)('on %s', (platform) => {
     ['is not', false],
     ['is, as a controller, where the platform can', true],
   ])('the answers of an application are compressed, its page %s, and sizes are as sent', async (_, controller) => {
-    const text = randomBytes(1000).toString('hex').repeat(40)
+    // Some digits at its beginning look compressed already to Fastify's plugin: '80', say.
+    const text = `text ${randomBytes(1000).toString('hex').repeat(40)}`
     @Controller()
     class TextController {
       @Get('text')
