@@ -3,6 +3,7 @@
 // and tells whose turn begins.
 import { once } from 'node:events'
 import http from 'node:http'
+import client from 'prom-client'
 import { Prototypes } from './http/prototypes.mjs'
 
 const [, , framework, ...variants] = process.argv
@@ -12,6 +13,8 @@ const answered = variants.map(() => 0)
 const ports = []
 for (const [index, variant] of variants.entries()) {
   prototypes.enter(index)
+  // Peers have their metrics in the same registry, and go on counting in those that are no longer there.
+  client.register.clear()
   const server = await serve(variant, (listener) =>
     http.createServer((request, response) => {
       answered[index] += 1
