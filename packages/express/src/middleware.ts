@@ -8,6 +8,7 @@ import {
 } from '@narthex/core/http'
 import express, { type Request, type RequestHandler, type Response } from 'express'
 import { followTrail, recordFor, trackRouter } from './track.ts'
+import { trailOf } from './trail.ts'
 
 /** All that `HttpMetrics` and `metricsHandler` take, and where the page is. */
 export type PrometheusOptions = AdapterOptions<Request>
@@ -42,11 +43,17 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
       metrics.registry.countLoss('hook_errors', 'record')
     }
   }
+  /** Another instance may have seen the scrape: on this registry it is not to be counted, on another it has its path. */
+  const leaveOut = (request: Request, response: Response): void => {
+    metrics.leaveOut(response)
+    trailOf(request, response)?.keep(request, path as string)
+  }
   const isPage = (request: Request): boolean => path !== false && isAt(path, request)
 
   const middleware: RequestHandler = function prometheus(request, response, next) {
     const isScrape = isPage(request)
     if (!isScrape || recordScrapes) record(request, response, isScrape ? (path as string) : undefined)
+    else leaveOut(request, response)
     if (isScrape) serveMetrics(request, response)
     else next()
   }

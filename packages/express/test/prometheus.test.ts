@@ -247,6 +247,19 @@ describe('options', () => {
   })
 })
 
+it.each([
+  ['of the same registry is not counted', true, {}],
+  ['of another registry is counted under its path', false, { 'GET /second 200': 2 }],
+])('a scrape of a second page %s', async (_what, isSame, expected) => {
+  const registry = new Registry()
+  const served = express()
+  served.use(prometheus({ registry }))
+  served.use(prometheus({ registry: isSame ? registry : new Registry(), path: '/second' }))
+  app = { ...(await listen(served, registry)), registry }
+  for (const path of ['/second', '/metrics', '/second']) expect((await send(path)).status).toBe(200)
+  expect(await counted()).toEqual(expected)
+})
+
 describe('a client that leaves while a guard thinks', () => {
   it.each([
     ['in front', [false, true]],

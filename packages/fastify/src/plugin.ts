@@ -96,7 +96,6 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
     params: (request) => request.params as { readonly [name: string]: unknown },
     contentType: (reply) => contentTypeOf(reply as FastifyReply),
   }
-  const leftOut: FrameworkView<FastifyRequest> = { ...view, skips: () => true }
 
   // A second instance on one of Fastify's, for another registry or another page, leaves what the first has put there.
   if (!(Object.hasOwn(fastify, 'metrics') && fastify.metrics.http instanceof HttpMetrics)) {
@@ -171,7 +170,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
     }
     const isLeftOut = own === page ? !recordScrapes : own?.skip === true || (hasIgnore && isIgnored(request))
     if (!isLeftOut) metrics.follow(view, request, raw, response, reply)
-    else if (Exchange.of(response, registry) !== undefined) metrics.follow(leftOut, request, raw, response, reply)
+    else metrics.leaveOut(response)
     if (own?.buckets !== undefined) setBucketsOfEarly(readConfig(request), own.buckets)
   }
 

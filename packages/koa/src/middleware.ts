@@ -29,11 +29,13 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
 
   return function prometheus(context, next) {
     const isScrape = path !== false && isAt(path, context)
-    if (isScrape && !recordScrapes) return servePage(context)
     try {
-      if (!hasIgnore || !metrics.ignores(pathOf(context), context)) {
+      if (isScrape) RequestTrail.enter(context, path)
+      if (isScrape && !recordScrapes) {
+        // Another instance may have seen it: on this registry it is not to be counted, on another it has its path.
+        metrics.leaveOut(context.res)
+      } else if (!hasIgnore || !metrics.ignores(pathOf(context), context)) {
         RequestTrail.track(context)
-        if (isScrape) RequestTrail.enter(context, path)
         metrics.follow(view, context, context.req, context.res)
       }
     } catch {

@@ -131,6 +131,20 @@ describe('A request', () => {
     expect(other.getSampleValue('http_requests_total', { method: 'GET', route: '/users/:id', code: '200' })).toBe(1)
   })
 
+  it.each([
+    ['of the same registry is not counted', true, []],
+    ['of another registry is counted under its path', false, ['GET /second 200 2']],
+  ])('as a scrape of a second page %s', async (_what, isSame, expected) => {
+    const registry = new Registry()
+    const build = (app: Koa): unknown =>
+      app
+        .use(prometheus({ registry }))
+        .use(prometheus({ registry: isSame ? registry : new Registry(), path: '/second' }))
+    const { get, counted } = await serve(build, { registry, path: false })
+    for (const path of ['/second', '/metrics', '/second']) expect((await get(path)).status).toBe(200)
+    expect(await counted()).toEqual(expected)
+  })
+
   it('that makes an application throw is a 500, and the answer is its own', async () => {
     const bare = new Koa()
     const fails = (): never => {

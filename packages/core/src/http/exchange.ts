@@ -13,8 +13,6 @@ export interface FrameworkView<Request> {
   settled?(request: Request): void
   /** The path parameters that the route found. */
   params?(request: Request): { readonly [name: string]: unknown } | undefined
-  /** Whether the route asks not to be recorded. */
-  skips?(request: Request): boolean
 }
 
 /** Who is told of the beginning and the end of an exchange. */
@@ -139,6 +137,8 @@ export class Exchange<Request> {
   /** Whether a part was told of. */
   hasPart = false
   isStream = false
+  /** Whether it is not recorded, and only counts as in flight. */
+  isLeftOut = false
   requestBytes = 0
   responseBytes = 0
   /** Whether its end has been told of. */

@@ -11,7 +11,7 @@ import { defaultRegistry, type Registry } from '../registry.ts'
 import { countBytes } from './byte-count.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
-import { type HttpMetric, type HttpNames, knownMethod, methodsOf, namesFrom, OTEL_NAMES } from './request-labels.ts'
+import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
 import { MethodTally, RequestTally } from './request-tally.ts'
 import { contentTypeSent, statusSent } from './sent.ts'
 import { isStreamType } from './stream-type.ts'
@@ -45,7 +45,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   readonly headersSent: ((exchange: Exchange<Request>) => void) | undefined
   readonly #options: HttpMetricsOptions<Request>
   readonly #names: HttpNames
-  readonly #methods: ReadonlyMap<string | undefined, string>
   readonly #isIgnored: ((path: string, request: Request) => boolean) | undefined
   readonly #extraLabels: readonly string[]
   readonly #promoted: readonly (readonly [name: string, allowed: ReadonlySet<string>])[]
@@ -68,7 +67,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     this.registry = options.registry ?? defaultRegistry
     const names = namesFrom(options.naming)
     this.#names = names
-    this.#methods = methodsOf(names)
     this.#isIgnored = ignoreFrom(options.ignore)
     this.#extraLabels = Object.keys(options.labels ?? {})
     this.#promoted = Object.entries(options.promoteParams ?? {}).map(([name, allowed]) => [name, new Set(allowed)])
@@ -122,7 +120,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   /** The values of the labels for method and route that requests of one have, of which a view tells `route`. */
   routeLabels(method: string, route: string): [method: string, route: string] {
-    return [knownMethod(method, this.#methods), this.#names.spell?.(route) ?? route]
+    return [this.#tally.methodLabel(method), this.#names.spell?.(route) ?? route]
   }
 
   /** Whether a path is left out by the `ignore` option. */
@@ -171,6 +169,12 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
   }
 
+  /** Leaves a request out, where it is followed already: by who saw it first, or by another adapter on this registry. */
+  leaveOut(response: ServerResponse): void {
+    const exchange = Exchange.of(response, this.registry)
+    if (exchange !== undefined) exchange.isLeftOut = true
+  }
+
   /** @internal */
   partSent(exchange: Exchange<Request>, response: ServerResponse): void {
     try {
@@ -201,7 +205,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
     const seconds = monotonicSeconds() - exchange.start
     if (exchange.isStream) this.#streams()?.[0].labels(exchange.method).dec()
-    if (exchange.view?.skips?.(exchange.request) === true) return
+    if (exchange.isLeftOut) return
     const status = isComplete ? exchange.status || statusSent(response) : 499
     const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
     if (this.#isBrief && !exchange.isStream) {
@@ -300,7 +304,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   /** Its gauge tells schemes apart: no tally of a method is that of others. */
   #tallyOfScheme(raw: IncomingMessage): MethodTally {
-    const method = knownMethod(raw.method, this.#methods)
+    const method = this.#tally.methodLabel(raw.method)
     return new MethodTally(method, this.#inFlight?.labels(method, schemeOf(raw)), true)
   }
 

@@ -94,6 +94,11 @@ export class RequestTally implements UpdateHolder {
     return this.#methods.get(method) ?? this.#begin(method)
   }
 
+  /** How the label of a request's method spells it. */
+  methodLabel(method: string | undefined): string {
+    return knownMethod(method, this.#known)
+  }
+
   /** Counts an end, at the latest when somebody looks. `of` is the tally that the request began with. */
   count(of: MethodTally, route: string, status: number, seconds: number): void {
     const series = this.find(of, route, status)
@@ -156,7 +161,7 @@ export class RequestTally implements UpdateHolder {
   }
 
   #begin(method: string | undefined): MethodTally {
-    const label = knownMethod(method, this.#known)
+    const label = this.methodLabel(method)
     let tally = this.#methods.get(label)
     if (tally === undefined) {
       tally = new MethodTally(label, this.#metrics.inFlight?.labels(label), false)

@@ -1,5 +1,5 @@
 import type { AnyFunction, Registry } from '@narthex/core'
-import { Exchange, type FrameworkView, type HttpMetrics } from '@narthex/core/http'
+import { Exchange, type HttpMetrics } from '@narthex/core/http'
 import { SetMetadata } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
 import { lookLike } from './look-like.ts'
@@ -52,22 +52,20 @@ export function isSkipped(handler: unknown): handler is AnyFunction {
   return typeof handler === 'function' && new Reflector().get<boolean>(SKIP_METRICS, handler) === true
 }
 
-const LEFT_OUT: FrameworkView<unknown> = { route: () => undefined, skips: () => true }
-
 /** Leaves the exchange of a response out of the metrics, until what is returned is called. */
 export function leaveOut(response: RawResponse, registry: Registry): () => void {
   const exchange = Exchange.of(response, registry)
   if (exchange === undefined) return () => undefined
-  const { view } = exchange
-  exchange.view = LEFT_OUT
-  return () => void (exchange.view = view)
+  const { isLeftOut } = exchange
+  exchange.isLeftOut = true
+  return () => void (exchange.isLeftOut = isLeftOut)
 }
 
 /** Leaves it out for good, also of what is in flight. */
 export function forget(response: RawResponse, registry: Registry): void {
   const exchange = Exchange.of(response, registry)
   if (exchange === undefined) return
-  exchange.view = LEFT_OUT
+  exchange.isLeftOut = true
   exchange.tally?.end()
   exchange.tally = undefined
 }
