@@ -1,5 +1,5 @@
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http'
-import { monotonicSeconds } from '../clock.ts'
+import { requestSeconds } from './clock.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
@@ -120,7 +120,7 @@ export class Exchange<Request> {
   readonly response: ServerResponse
   readonly method: string
   /** On the monotonic clock, in seconds. */
-  readonly start: number = monotonicSeconds()
+  readonly start: number = requestSeconds()
   request: Request
   /** What the framework has for the response, where its view asks for it. */
   reply: unknown = undefined

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isPromise } from 'node:util/types'
-import { monotonicSeconds } from '../clock.ts'
 import type { LabelValue } from '../labels.ts'
 import { exponentialBuckets } from '../metrics/buckets.ts'
 import type { Counter } from '../metrics/counter.ts'
@@ -9,6 +8,7 @@ import type { Gauge } from '../metrics/gauge.ts'
 import type { Histogram } from '../metrics/histogram.ts'
 import { defaultRegistry, type Registry } from '../registry.ts'
 import { countBytes } from './byte-count.ts'
+import { requestSeconds } from './clock.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
 import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
@@ -98,7 +98,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     }
     if (options.timeToHeaders === true) {
       this.#timeToHeaders = histogram('timeToHeaders', options.buckets ?? names.buckets)
-      this.headersSent = (exchange) => void (exchange.headersAt = monotonicSeconds())
+      this.headersSent = (exchange) => void (exchange.headersAt = requestSeconds())
     }
     this.#recordsMore = options.sizes === true || options.timeToHeaders === true
     const metrics = { requests: this.#requests, duration: this.#duration, inFlight: this.#inFlight }
@@ -181,7 +181,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       const { reply, view } = exchange
       if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response))) return
       exchange.isStream = true
-      exchange.headersAt ||= monotonicSeconds()
+      exchange.headersAt ||= requestSeconds()
       this.#streams()?.[0].labels(exchange.method).inc()
     } catch {
       this.#hookFailed('record')
@@ -203,7 +203,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   }
 
   #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
-    const seconds = monotonicSeconds() - exchange.start
+    const seconds = requestSeconds() - exchange.start
     if (exchange.isStream) this.#streams()?.[0].labels(exchange.method).dec()
     if (exchange.isLeftOut) return
     const status = isComplete ? exchange.status || statusSent(response) : 499
