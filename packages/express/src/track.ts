@@ -84,9 +84,8 @@ function trackedHandle(original: HandleRouter): HandleRouter {
   return function handle(request, response, out) {
     if (typeof out !== 'function') return original.call(this, request, response, out)
     const trail = trailOf(request, response) ?? startTrail(request)
-    const leave =
-      trail.layer === undefined ? leaveFirst(trail, this, request, response, out) : leaveInner(trail, request, out)
     const isFirst = trail.layer === undefined
+    const leave = isFirst ? leaveFirst(trail, this, request, response, out) : leaveInner(trail, request, out)
     trail.router = this
     if (!trail.hasHooks) for (const _ in this.params) trail.hasHooks = true
     if (!isFirst) return original.call(this, request, response, leave)
@@ -148,6 +147,8 @@ function passBy(layer: Layer, recorder: Recorder): void {
   layer.match = function (this: Layer, path) {
     const { entering, enteringResponse } = shared
     if (entering === undefined || recorder.isPage(entering)) return match?.call(this, path)
+    // What comes next may be the application's own: hooks for parameters, say.
+    shared.entering = undefined
     recorder.record(entering, enteringResponse as Response)
     return false
   }
