@@ -1,5 +1,5 @@
 import { MetricError, type Registry } from '@narthex/core'
-import { type AdapterOptions, adapterParts, HTTP_METRICS_OPTIONS, type HttpMetricsOptions } from '@narthex/core/http'
+import { type AdapterOptions, adapterParts, HTTP_METRICS_DEFAULTS, HTTP_METRICS_OPTIONS } from '@narthex/core/http'
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common'
 import type { PrometheusController } from './prometheus.controller.ts'
 
@@ -95,15 +95,6 @@ export function optionsOfAdapter(options: CheckedOptions): object {
   return given
 }
 
-/** What the recorder takes an option for that is not given, where that is a value that could be given. */
-const DEFAULTS: HttpMetricsOptions<never> = {
-  naming: 'prometheus',
-  groupStatusCodes: false,
-  sizes: false,
-  timeToHeaders: false,
-  exemplars: false,
-}
-
 /**
  * Throws `ERR_NARTHEX_DEFINITION_DIFFERS` where requests would be recorded otherwise than by `first`, the options that
  * they are recorded by. Of functions it is asked only whether both have one.
@@ -111,8 +102,8 @@ const DEFAULTS: HttpMetricsOptions<never> = {
 export function refuseOtherRecording(options: CheckedOptions, first: CheckedOptions): void {
   for (const argument of HTTP_METRICS_OPTIONS) {
     if (argument === 'registry') continue
-    const value = options[argument] ?? DEFAULTS[argument]
-    if (isAlike(value, first[argument] ?? DEFAULTS[argument])) continue
+    const value = options[argument] ?? HTTP_METRICS_DEFAULTS[argument]
+    if (isAlike(value, first[argument] ?? HTTP_METRICS_DEFAULTS[argument])) continue
     const rule = 'to be that of the module that records requests in this registry already'
     throw new MetricError('ERR_NARTHEX_DEFINITION_DIFFERS', { subject: SUBJECT, argument, rule, value })
   }

@@ -1,5 +1,6 @@
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http'
 import { requestSeconds } from './clock.ts'
+import { type Connection, type Followed, keepAtResponse, KEY, Line } from './line.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
@@ -28,9 +29,6 @@ export interface ExchangeListener<Request> {
 /** Which framework's request it holds is its listener's affair. */
 type AnyExchange = Exchange<unknown>
 
-/** Shared by all copies of the package: a response is wrapped and counted once, whichever copy is asked. */
-const KEY = Symbol.for('@narthex/core/http/exchanges/v1')
-
 interface Shared {
   /** Prototypes of responses that tell of parts, and those that tell of headers. */
   readonly tellingOfParts: WeakSet<object>
@@ -46,65 +44,6 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   isListening: false,
   isTold: false,
 })
-
-/**
- * A response with the exchange that has followed it first, where its connection has none. Express gives each response a
- * hidden class of its own: there a property more costs some 10 µs, to look for one in vain 0.5, to read one 0.3, and to
- * read it by `Reflect.get` 0.1, which elsewhere costs 0.01 more (`express` in benchmarks). A Map by response would cost
- * the collector 3 µs a request: it keeps what was in the tables that it has outgrown.
- */
-interface Followed {
-  [KEY]?: AnyExchange
-}
-
-/** A connection of HTTP/1. */
-interface Connection {
-  readonly server?: object
-  readonly destroyed?: boolean
-  /** The response whose turn it is. Node's own affair: where it is missing, exchanges are kept at their responses. */
-  readonly _httpMessage?: ServerResponse | null
-  once?(event: 'close', listener: (this: Connection) => void): void
-  [KEY]?: Line
-}
-
-/** What a connection has of exchanges. */
-class Line {
-  /** The first one of the response whose turn it is; of one that is cut off, for good. */
-  current: AnyExchange | undefined = undefined
-  /** Open ones whose turn it was not when they began, and those whose response an application has detached. */
-  readonly others: Set<AnyExchange> = new Set()
-  /** Whether one was kept at its response. */
-  hasKept = false
-
-  begin(exchange: AnyExchange, hasTurn: boolean): void {
-    exchange.line = this
-    if (!hasTurn) return this.keep(exchange)
-    this.current = exchange
-  }
-
-  /** It is open, and not the connection's. */
-  keep(exchange: AnyExchange): void {
-    if (this.current === exchange) this.current = undefined
-    this.others.add(exchange)
-    keepAtResponse(exchange, this)
-  }
-
-  /** It has ended well. */
-  drop(exchange: AnyExchange): void {
-    if (this.current === exchange) this.current = undefined
-    else this.others.delete(exchange)
-  }
-
-  of(response: ServerResponse): AnyExchange | undefined {
-    if (this.current?.response === response) return this.current
-    return this.hasKept ? (response as Followed)[KEY] : undefined
-  }
-}
-
-function keepAtResponse(exchange: AnyExchange, line: Line | undefined): void {
-  ;(exchange.response as Followed)[KEY] = exchange
-  if (line !== undefined) line.hasKept = true
-}
 
 /**
  * A request and its response, from the first sight of the one to the end of the other: exactly one end is reported.

@@ -75,6 +75,15 @@ export const HTTP_METRICS_OPTIONS = [
   'maxSeries',
 ] as const
 
+/** What an option that is not given stands for, where that is a value that could be given: to tell whether two are alike. */
+export const HTTP_METRICS_DEFAULTS: HttpMetricsOptions<never> = {
+  naming: 'prometheus',
+  groupStatusCodes: false,
+  sizes: false,
+  timeToHeaders: false,
+  exemplars: false,
+}
+
 /**
  * Throws `MetricError` for unknown or invalid options; `naming` and what becomes a metric are checked where they are used.
  */

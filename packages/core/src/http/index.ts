@@ -16,7 +16,12 @@ export {
   promsterNaming,
   unmatchedRoute,
 } from './request-labels.ts'
-export { HTTP_METRICS_OPTIONS, type HttpMetricsOptions, type PathPattern } from './http-metrics-options.ts'
+export {
+  HTTP_METRICS_DEFAULTS,
+  HTTP_METRICS_OPTIONS,
+  type HttpMetricsOptions,
+  type PathPattern,
+} from './http-metrics-options.ts'
 export { HttpMetrics } from './request-metrics.ts'
 export {
   type ClientMetricsOptions,
