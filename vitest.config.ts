@@ -10,23 +10,20 @@ const conditions = ['@narthex/source', 'node', 'default']
 const apart = [
   // Peers keep their metrics in the one registry of prom-client.
   'migrating|migrating-options|promster|fastify-metrics',
-  // Another version of Nest is put in the place of the one that the others import.
-  'nest-10|nest-11|table-nest-10|table-nest-11',
   // A directory is made known to the whole process.
   'multiprocess',
-  // Programs of the documentation use the default registry.
-  'readme',
 ]
 
 /**
  * Tests that leave nothing behind in a thread: what they import is loaded once for all files that run there, where it
  * takes longer than most of them otherwise. Those of requests in core and on Express have theirs to themselves: the first
- * request in a copy of Node's or Express' modules is not like the others.
+ * request in a copy of Node's or Express' modules is not like the others. So have Nest's: what one application logs late
+ * would be heard in the next file.
  */
 const sharing = [
   'packages/core/test/{exposition,exporter,metrics,parse,push,testing}/*.test.ts',
   'packages/core/test/{errors,family,labels,metric-families,names,timer}.test.ts',
-  `packages/{fastify,koa,nestjs,remote-write}/test/!(${apart.join('|')}).test.ts`,
+  `packages/{fastify,koa,remote-write}/test/!(${apart.join('|')}).test.ts`,
 ]
 
 /** Tests that watch the clock or fill the machine: one after another, when all else is done. */
