@@ -1,6 +1,7 @@
-import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { requestSeconds } from './clock.ts'
-import { type Connection, type Followed, keepAtResponse, KEY, Line } from './line.ts'
+import { type Connection, connectionOf, type Followed, keepAtResponse, KEY, Line } from './line.ts'
+import { isOfNode } from './own-class.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
@@ -123,7 +124,7 @@ export class Exchange<Request> {
   #begin(): void {
     const { raw, response } = this
     const self = this as unknown as AnyExchange
-    const connection = Reflect.get(raw, 'socket') as Connection | null
+    const connection = connectionOf(response) ?? (raw.socket as Connection | null)
     const hasTurn = connection?._httpMessage === response && connection.destroyed === false
     let line = connection?.[KEY]
     // A response that has ended was told of before, if at all.
@@ -169,9 +170,7 @@ export class Exchange<Request> {
 
   /** The exchange that has followed a response first. */
   static first(response: ServerResponse): AnyExchange | undefined {
-    const connection =
-      response instanceof OutgoingMessage ? (Reflect.get(response, 'socket') as Connection | null) : undefined
-    const line = connection?.[KEY]
+    const line = connectionOf(response)?.[KEY]
     return line === undefined ? (response as Followed)[KEY] : line.of(response)
   }
 
@@ -224,8 +223,7 @@ function listen(): void {
   ServerResponse.prototype.detachSocket = function detachSocket(connection) {
     const line = (connection as Connection)[KEY]
     const first = line?.of(this)
-    // `writableEnded` without its getter.
-    if (Reflect.get(this, 'finished') === true) {
+    if (hasEnded(this)) {
       if (line !== undefined) shared.isTold = true
       if (first !== undefined) settle(first, true)
     } else if (first?.isSettled === false) {
@@ -234,6 +232,11 @@ function listen(): void {
     }
     original.call(this, connection)
   }
+}
+
+/** `writableEnded` without its getter. */
+function hasEnded(response: ServerResponse): boolean {
+  return isOfNode(response) ? response.finished : Reflect.get(response, 'finished') === true
 }
 
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown

@@ -1,14 +1,14 @@
-import type { ServerResponse } from 'node:http'
+import { OutgoingMessage, type ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
+import { isOfNode } from './own-class.ts'
 
 /** Shared by all copies of the package: a response is wrapped and counted once, whichever copy is asked. */
 export const KEY: unique symbol = Symbol.for('@narthex/core/http/exchanges/v1')
 
 /**
- * A response with the exchange that has followed it first, where its connection has none. Express gives each response a
- * hidden class of its own: in a loop over such a property more costs 9 µs, to look for one in vain 0.7, to read one 0.3,
- * and to read it by `Reflect.get` 0.1, which elsewhere costs 0.01 more. A Map by response would cost the collector 3 µs a
- * request: it keeps what was in the tables that it has outgrown (`express` in benchmarks).
+ * A response with the exchange that has followed it first, where its connection has none: a property more is dear where
+ * a response has a class of its own (`own-class.ts`). A Map by response would cost the collector 3 µs a request: it keeps
+ * what was in the tables that it has outgrown (`express` in benchmarks).
  */
 export interface Followed {
   [KEY]?: Exchange<unknown>
@@ -22,6 +22,12 @@ export interface Connection {
   readonly _httpMessage?: ServerResponse | null
   once?(event: 'close', listener: (this: Connection) => void): void
   [KEY]?: Line
+}
+
+/** The connection that a response goes out on, once it has its turn and until it has ended. */
+export function connectionOf(response: ServerResponse): Connection | null | undefined {
+  if (isOfNode(response)) return response.socket as Connection | null
+  return response instanceof OutgoingMessage ? (Reflect.get(response, 'socket') as Connection | null) : undefined
 }
 
 /** What a connection has of exchanges. */

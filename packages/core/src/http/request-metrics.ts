@@ -11,6 +11,7 @@ import { countBytes } from './byte-count.ts'
 import { requestSeconds } from './clock.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
+import { isOfNode } from './own-class.ts'
 import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
 import { MethodTally, RequestTally } from './request-tally.ts'
 import { contentTypeSent, statusSent } from './sent.ts'
@@ -159,7 +160,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const tally =
       this.#names === OTEL_NAMES
         ? this.#tallyOfScheme(raw)
-        : this.#tally.of(Reflect.get(raw, 'method') as string | undefined)
+        : this.#tally.of(isOfNode(response) ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
     const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, first)
     if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     if (exchange.isSettled) return

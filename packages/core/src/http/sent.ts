@@ -1,5 +1,6 @@
 import { OutgoingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
+import { isOfNode } from './own-class.ts'
 
 /** Where Node keeps the headers that were set, without a call and lower-casing for each answer. Node's own affair. */
 const HEADERS = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
@@ -30,8 +31,9 @@ export function statusSent(response: ServerResponse): number {
 
 /** The content type that an answer was sent with, however it was given; empty where it has none. */
 export function contentTypeSent(response: ServerResponse): string {
-  // Not by name: of Express' responses that costs more (`exchange.ts`).
-  const headers = Reflect.get(response, HEADERS) as Sent[typeof HEADERS]
+  const headers = isOfNode(response)
+    ? (response as unknown as Sent)[HEADERS]
+    : (Reflect.get(response, HEADERS) as Sent[typeof HEADERS])
   if (headers) return String(headers['content-type']?.[1] ?? '')
   const { _header: header } = response as unknown as Sent
   if (typeof header === 'string') return CONTENT_TYPE.exec(header)?.[1] ?? ''
