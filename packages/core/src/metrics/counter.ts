@@ -143,6 +143,11 @@ export class CounterChild implements MetricChild {
     this.#slots?.clear()
   }
 
+  /** @internal It was put off since then, in seconds. */
+  backdate(since: number): void {
+    this.#created = Math.min(this.#created, since)
+  }
+
   sample(): void {
     this.#slots ??= new ExemplarSlots()
   }

@@ -136,6 +136,13 @@ export class HistogramChild implements MetricChild {
     this.restart(unixSeconds())
   }
 
+  /** @internal It was put off since then, in seconds. */
+  backdate(since: number): void {
+    const { values } = this.#block
+    const created = this.#row * 2 + 1
+    values[created] = Math.min(values[created] as number, since)
+  }
+
   sample(): void {
     this.#slots ??= new ExemplarSlots()
   }

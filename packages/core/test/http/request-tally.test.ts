@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Counter, type Gauge, type Histogram, Registry } from '@narthex/core'
 import { type FrameworkView, HttpMetrics, type HttpMetricsOptions } from '@narthex/core/http'
 import { expect, it } from 'vitest'
@@ -21,10 +22,10 @@ interface Recorded extends AsyncDisposable {
   hold(): Promise<() => Promise<void>>
 }
 
-async function record(options: HttpMetricsOptions = {}): Promise<Recorded> {
+async function record(options: HttpMetricsOptions = {}, route = () => '/a'): Promise<Recorded> {
   const registry = options.registry ?? new Registry()
   const metrics = new HttpMetrics({ ...options, registry })
-  const view: FrameworkView<unknown> = { route: () => '/a' }
+  const view: FrameworkView<unknown> = { route }
   const held: ServerResponse[] = []
   const server = createServer((request, response) => {
     metrics.follow(view as never, request, request, response)
@@ -138,6 +139,55 @@ it('counts a request in the series that were there when it ended, removed or not
   expect(registry.getSampleValue('http_requests_in_flight', { method: 'GET' })).toBe(0)
   expect(value()).toBe(4)
   expect(registry.getSampleValue('http_request_duration_seconds_count', LABELS)).toBe(2)
+})
+
+it.each([{}, { native: { factor: 1.1 }, buckets: [1] }] satisfies HttpMetricsOptions[])(
+  'has a series since the first request that ended in it, whenever somebody looks: %o',
+  async (options) => {
+    await using recorded = await record(options)
+    const { requests, duration } = recorded
+    const before = Date.now() / 1000
+    await recorded.send(1)
+    const after = Date.now() / 1000
+    const created = (): (number | undefined)[] =>
+      [requests, duration].flatMap(({ family }) => [...family.series].map((series) => series.created))
+    await sleep(20)
+    await recorded.send(1)
+    await sleep(20)
+    const [first = 0, second = 0] = created()
+    expect([first >= before, first <= after, second >= before, second <= after]).toEqual([true, true, true, true])
+    await recorded.send(1)
+    await sleep(20)
+    expect(created()).toEqual([first, second])
+    requests.reset()
+    const reset = Date.now() / 1000
+    await recorded.send(1)
+    expect(created()[0]).toBeGreaterThanOrEqual(reset - 0.001)
+  },
+)
+
+it('has series in the order in which they were first counted in', async () => {
+  let route = 0
+  await using recorded = await record({}, () => `/${route++}`)
+  await recorded.send(70)
+  const routes = [...recorded.requests.family.series].map(({ labels }) => labels['route'])
+  expect(routes).toEqual(Array.from({ length: 70 }, (_, index) => `/${index}`))
+})
+
+it('tells methods apart that come in turn, known or not', async () => {
+  await using recorded = await record()
+  for (const method of ['GET', 'PUT', 'GET', 'PURGE', 'PUT', 'PURGE', 'LOCK']) await recorded.send(1, method)
+  recorded.requests.removeMatching({ method: 'PUT' })
+  for (const method of ['PUT', 'GET']) await recorded.send(1, method)
+  const counts = [...recorded.requests.family.series].map((series) => [
+    series.labels['method'],
+    (series as { value: number }).value,
+  ])
+  expect(counts.sort()).toEqual([
+    ['GET', 3],
+    ['PUT', 1],
+    ['_OTHER', 3],
+  ])
 })
 
 it('sets back what had ended by then', async () => {
