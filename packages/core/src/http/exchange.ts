@@ -91,8 +91,8 @@ export class Exchange<Request> {
   line: Line | undefined = undefined
 
   /**
-   * Begins to follow. `owner` tells exchanges of different registries apart: a response has one of each. `first` is what
-   * {@link Exchange.first} gives, for whoever has asked already.
+   * Begins to follow. `owner` tells exchanges of different registries apart: a response has one of each. `connection` and
+   * `first` are what `connectionOf` and {@link Exchange.first} give, for whoever has asked already.
    */
   constructor(
     owner: object,
@@ -102,7 +102,8 @@ export class Exchange<Request> {
     raw: IncomingMessage,
     response: ServerResponse,
     method: string,
-    first: AnyExchange | undefined = Exchange.first(response),
+    connection: Connection | null | undefined = connectionOf(response),
+    first: AnyExchange | undefined = Exchange.first(response, connection),
   ) {
     this.owner = owner
     this.listener = listener
@@ -113,7 +114,7 @@ export class Exchange<Request> {
     this.method = method
     if (listener.headersSent !== undefined || view?.headersSent !== undefined) tellOfHeaders(response)
     if (first === undefined) {
-      this.#begin()
+      this.#begin(connection ?? (raw.socket as Connection | null))
       return
     }
     this.next = first.next
@@ -121,10 +122,9 @@ export class Exchange<Request> {
     if (first.isSettled) this.#settleLate(first.isComplete)
   }
 
-  #begin(): void {
+  #begin(connection: Connection | null): void {
     const { raw, response } = this
     const self = this as unknown as AnyExchange
-    const connection = connectionOf(response) ?? (raw.socket as Connection | null)
     const hasTurn = connection?._httpMessage === response && connection.destroyed === false
     let line = connection?.[KEY]
     // A response that has ended was told of before, if at all.
@@ -169,8 +169,8 @@ export class Exchange<Request> {
   }
 
   /** The exchange that has followed a response first. */
-  static first(response: ServerResponse): AnyExchange | undefined {
-    const line = connectionOf(response)?.[KEY]
+  static first(response: ServerResponse, connection = connectionOf(response)): AnyExchange | undefined {
+    const line = connection?.[KEY]
     return line === undefined ? (response as Followed)[KEY] : line.of(response)
   }
 

@@ -11,6 +11,7 @@ import { countBytes } from './byte-count.ts'
 import { requestSeconds } from './clock.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
+import { connectionOf } from './line.ts'
 import { isOfNode } from './own-class.ts'
 import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
 import { MethodTally, RequestTally } from './request-tally.ts'
@@ -151,7 +152,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     response: ServerResponse,
     reply?: unknown,
   ): void {
-    const first = Exchange.first(response)
+    const connection = connectionOf(response)
+    const first = Exchange.first(response, connection)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
@@ -161,7 +163,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       this.#names === OTEL_NAMES
         ? this.#tallyOfScheme(raw)
         : this.#tally.of(isOfNode(response) ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
-    const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, first)
+    const { method } = tally
+    const exchange = new Exchange(this.registry, this, view, request, raw, response, method, connection, first)
     if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     if (exchange.isSettled) return
     exchange.reply = reply
