@@ -117,11 +117,14 @@ export class Traffic {
     const options = { agent: this.#agent, method, headers, timeout: TIMEOUT }
     return new Promise((resolve) => {
       const request = httpRequest(this.#options.url + wish.path(), options)
-      const fail = (): void => resolve(0)
-      request.on('timeout', () => request.destroy())
-      request.on('error', fail)
+      let isGivenUp = false
+      request.on('timeout', () => {
+        isGivenUp = true
+        request.destroy()
+      })
+      request.on('error', (error) => resolve(!isGivenUp && wasClosedBefore(request, error) ? this.#send(wish) : 0))
       request.on('response', (response) => {
-        response.on('error', fail)
+        response.on('error', () => resolve(0))
         if (Math.random() < (wish.leaves ?? 0)) resolve(leave(request, response))
         else response.resume().on('end', () => resolve(response.statusCode ?? 0))
       })
@@ -140,6 +143,14 @@ export class Traffic {
 export function exactQuantile(q: number, values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN
+}
+
+/**
+ * The shop closes connections that rest, and may do so just when a customer takes one up again: then it never saw the
+ * request, which a client sends once more (RFC 9112, section 9.3.1).
+ */
+function wasClosedBefore(request: ClientRequest, error: NodeJS.ErrnoException): boolean {
+  return request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 }
 
 function leave(request: ClientRequest, response: IncomingMessage): Promise<number> {
