@@ -30,14 +30,17 @@ const sharing = [
 const alone = [
   'packages/core/test/collectors/*.test.ts',
   'packages/core/test/http/server-load.test.ts',
-  'packages/core/test/multiprocess/{chaos,restarts}.test.ts',
+  'packages/core/test/multiprocess/restarts.test.ts',
 ]
+
+/** Tests whose programs live and die for the better part of a minute: `npm run test:long`, and `.ci/run`. */
+const long = ['packages/core/test/multiprocess/{chaos,pm2}.test.ts']
 
 /** Tests that mostly wait for programs they have started: three at a time, with nothing beside them that keeps both cores busy. */
 const waiting = [
   'examples/bookshop/test/**/*.test.ts',
   'examples/monitoring/test/**/*.test.ts',
-  'packages/core/test/multiprocess/{pm2,killed,same-program,automatic-directory}.test.ts',
+  'packages/core/test/multiprocess/{killed,same-program,automatic-directory}.test.ts',
   'test/**/*.test.ts',
 ]
 
@@ -56,7 +59,7 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
-          exclude: [...alone, ...waiting, ...sharing],
+          exclude: [...alone, ...waiting, ...long, ...sharing],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -80,6 +83,10 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+      {
+        extends: true,
+        test: { name: 'long', include: long, maxWorkers: 1, sequence: { groupOrder: 3 } },
       },
     ],
   },

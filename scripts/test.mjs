@@ -1,6 +1,7 @@
 /**
- * `npm test`: installs, builds, runs every test and checks the tests' types. Options follow `--` and go to vitest, such
- * as `npm test -- counter`. Closes with what was skipped for a missing program, and with the counts.
+ * `npm test`: installs, builds, runs every test but the longest and checks the tests' types. Options follow `--` and go
+ * to vitest, such as `npm test -- counter`, and choose among all tests. Closes with what was skipped for a missing
+ * program, and with the counts.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -14,8 +15,9 @@ const skippedLog = path.join(folder, 'skipped.jsonl')
 writeFileSync(skippedLog, '')
 
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+const options = process.argv.length > 2 ? process.argv.slice(2) : ['--project=!long']
 const env = Object.assign({}, process.env, { NARTHEX_SKIPPED_LOG: skippedLog })
-const code = runBin('vitest', 'vitest', ['run'].concat(reporters, process.argv.slice(2)), { env })
+const code = runBin('vitest', 'vitest', ['run'].concat(reporters, options), { env })
 const counts = countsOf(report)
 if (code !== 0 && counts.failed === 0) counts.failed = 1
 
