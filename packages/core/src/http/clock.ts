@@ -1,6 +1,10 @@
-import { performance } from 'node:perf_hooks'
+import { hrtime } from 'node:process'
 
-/** Seconds on the monotonic clock, for what is read with each request: in a loop the global `performance`, an accessor, takes 0.04 µs more. */
+/**
+ * Seconds on the monotonic clock, for what is read with each request. In a loop `performance.now()` takes as long, but
+ * between two requests it looks at more that a server has out of its caches: whether `performance` is what it says.
+ */
 export function requestSeconds(): number {
-  return performance.now() / 1000
+  const time = hrtime()
+  return time[0] + time[1] / 1e9
 }
