@@ -139,6 +139,48 @@ describe('HttpMetrics', () => {
     await app.close()
   })
 
+  it('takes the first view of a request, from whichever recorder of a registry, and whatever came in between', async () => {
+    const registry = new Registry()
+    const [server, adapter] = [new HttpMetrics({ registry }), new HttpMetrics({ registry })]
+    const other: FrameworkView<IncomingMessage> = { route: () => '/other' }
+    const held: (() => void)[] = []
+    const app = await start(
+      registry,
+      createServer((request, response) => {
+        server.follow(undefined, request, request, response)
+        server.follow(undefined, request, request, response)
+        const { url } = request
+        if (url === '/adapter') {
+          adapter.follow(view, request, request, response)
+          server.follow(other, request, request, response)
+        }
+        if (url === '/twice') {
+          server.follow(view, request, request, response)
+          server.follow(other, request, request, response)
+        }
+        if (url !== '/late') return void response.end()
+        held.push(() => {
+          server.follow(other, request, request, response)
+          response.end()
+        })
+      }),
+    )
+    const late = [fetch(`http://127.0.0.1:${app.port}/late`), fetch(`http://127.0.0.1:${app.port}/late`)]
+    await until('both are held', () => held.length === 2)
+    expect(await inFlight(registry)).toBe(2)
+    for (const path of ['/adapter', '/twice', '/nobody']) await fetch(`http://127.0.0.1:${app.port}${path}`)
+    for (const answer of held) answer()
+    await Promise.all(late)
+    await settled(registry)
+    expect(await countsOf(registry)).toEqual(
+      new Map([
+        ['GET <unmatched> 200', 3],
+        ['GET /other 200', 2],
+      ]),
+    )
+    await app.close()
+  })
+
   it('is told by a response that no server of Node stands behind, by finish alone or by both', async () => {
     for (const events of [['finish'], ['close'], ['finish', 'close'], ['close', 'finish']]) {
       const registry = new Registry()
