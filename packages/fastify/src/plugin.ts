@@ -161,7 +161,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   function follow(request: FastifyRequest, reply: FastifyReply, own: RouteMetricsOptions | undefined): void {
     const raw = request.raw as RawRequest
     const response = reply.raw as RawResponse
-    if (isRoot && !metrics.hasJustBegun(response)) {
+    if (isRoot) {
       // Upgrades are handed to the router by who keeps their sockets, for as long as those live: no request ends there.
       // `headers` would be made for this alone.
       if ((raw as { upgrade?: boolean }).upgrade === true && Exchange.of(response, registry) === undefined) return

@@ -60,8 +60,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   /** Whether labels depend on method, route and status alone, and nothing but their metrics is recorded. */
   readonly #isBrief: boolean
   readonly #recordsMore: boolean
-  /** The exchange that was begun last without a view, until it ends: its framework mostly brings one at once. */
-  #latest: Exchange<Request> | undefined = undefined
   #streamsInFlight: Gauge<string> | undefined
   #streamDuration: Histogram<string> | undefined
 
@@ -154,13 +152,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     response: ServerResponse,
     reply?: unknown,
   ): void {
-    const latest = this.#latest
-    if (latest?.response === response) {
-      if (view === undefined) return
-      this.#latest = undefined
-      if (latest.view === undefined) latest.see(view, request, reply)
-      return
-    }
     const connection = connectionOf(response)
     const first = Exchange.first(response, connection)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
@@ -179,16 +170,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     exchange.reply = reply
     exchange.tally = tally
     tally.begin()
-    if (view === undefined) this.#latest = exchange
     if (this.#requestSize !== undefined) countBytes(exchange, raw, response)
-  }
-
-  /**
-   * Whether a response is the one that was followed last, without a view, and has not ended. No look-up is needed for it.
-   * @internal
-   */
-  hasJustBegun(response: ServerResponse): boolean {
-    return this.#latest?.response === response
   }
 
   /** Leaves a request out, where it is followed already: by who saw it first, or by another adapter on this registry. */
@@ -212,7 +194,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   /** @internal */
   settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
-    if (exchange === this.#latest) this.#latest = undefined
     exchange.tally?.end()
     // One that was given whole is a stream all the same.
     if (isComplete && !exchange.hasPart) this.partSent(exchange, response)
