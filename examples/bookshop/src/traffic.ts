@@ -85,6 +85,11 @@ export class Traffic {
     this.#customers = Array.from({ length: customers }, () => this.#visit())
   }
 
+  /** How many requests ended, of all routes. */
+  get total(): number {
+    return [...this.sent.values()].reduce((sum, count) => sum + count, 0)
+  }
+
   /** The latest visits, oldest first. */
   get visits(): readonly Visit[] {
     return this.#visits.slice(-REMEMBERED)
@@ -117,12 +122,8 @@ export class Traffic {
     const options = { agent: this.#agent, method, headers, timeout: TIMEOUT }
     return new Promise((resolve) => {
       const request = httpRequest(this.#options.url + wish.path(), options)
-      let isGivenUp = false
-      request.on('timeout', () => {
-        isGivenUp = true
-        request.destroy()
-      })
-      request.on('error', (error) => resolve(!isGivenUp && wasClosedBefore(request, error) ? this.#send(wish) : 0))
+      request.on('timeout', () => request.destroy(new Error('The shop took too long.')))
+      request.on('error', (error) => resolve(wasClosedBefore(request, error) ? this.#send(wish) : 0))
       request.on('response', (response) => {
         response.on('error', () => resolve(0))
         if (Math.random() < (wish.leaves ?? 0)) resolve(leave(request, response))

@@ -43,7 +43,7 @@ export function finalView(before: Snapshot, now: Snapshot, traffic: Traffic, pai
   const reports = reportRoutes(before, now)
   const routes = [...new Set([...reports.keys(), ...traffic.sent.keys()])].toSorted()
   const all = reportAll(before, now)
-  const sent = [...traffic.sent.values()].reduce((sum, count) => sum + count, 0)
+  const sent = traffic.total
   const rows = routes.map((route) => line(route, traffic.sent.get(route) ?? 0, reports.get(route)))
   rows.push([], line('All routes', sent, all, 'bold'))
   const inFlight = [...now.inFlight.values()].reduce((sum, count) => sum + count, 0)

@@ -63,7 +63,7 @@ async function store(): Promise<Stored> {
     }
     // Counted, not timed: however long the start takes.
     await scrapes(6)
-    await until('more than a hundred requests were sent', () => sumOf(traffic.sent.values()) > 100)
+    await until('more than a hundred requests were sent', () => traffic.total > 100)
     await traffic.stop()
     // The first that begins now sees all; the next one begins when that is stored.
     await scrapes(2)
@@ -73,7 +73,7 @@ async function store(): Promise<Stored> {
       const read = await api.queryOne(`histogram_quantile(${quantile}, known_latency_seconds)`)
       quantiles.push({ quantile, read, exact: exactQuantile(quantile, latencies) })
     }
-    const sent = sumOf(traffic.sent.values())
+    const sent = traffic.total
     return {
       accept,
       quantiles,
@@ -89,10 +89,6 @@ async function store(): Promise<Stored> {
     server.close()
     server.closeAllConnections()
   }
-}
-
-function sumOf(counts: Iterable<number>): number {
-  return [...counts].reduce((sum, count) => sum + count, 0)
 }
 
 /** Box and Muller. */

@@ -67,7 +67,7 @@ export async function observe(startReader: (target: string) => Promise<Reader>):
     const whileOpen = await readWindow(api, traffic.visits, served, end)
     await traffic.stop()
     await untilVisible(api, reader, Date.now())
-    const sent = [...traffic.sent.values()].reduce((sum, count) => sum + count, 0)
+    const sent = traffic.total
     await eventually(async () => (await api.queryOne('sum(http_requests_total)')) >= sent, { interval: 200 })
     const routes = await api.query('sum by (method, route) (http_requests_total)')
     const read = new Map(routes.map(({ labels, value }) => [`${labels['method']} ${labels['route']}`, value]))
