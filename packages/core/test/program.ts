@@ -10,9 +10,14 @@ export function requireProgram(program: string, context: TestContext): void {
   if (isOnPath(program)) return
   const missing = `\`${program}\` is not on the PATH`
   if (process.env['CI'] === 'true') throw new Error(`${missing}: under CI=true no test goes without it`)
+  skipForWantOf(program, missing, context)
+}
+
+/** Skips a test, and has `npm test` name it and what it lacks in its closing lines. */
+export function skipForWantOf(program: string, reason: string, context: TestContext): void {
   const log = process.env['NARTHEX_SKIPPED_LOG']
   if (log !== undefined) appendFileSync(log, `${JSON.stringify({ program, test: context.task.name })}\n`)
-  context.skip(missing)
+  context.skip(reason)
 }
 
 const found = new Map<string, boolean>()
