@@ -1,4 +1,5 @@
-import { hrtime } from 'node:process'
+/** Not from the module: that makes streams of all of `process`, its `stdin` among them, to have their names. */
+const { hrtime } = process
 
 /**
  * Seconds on the monotonic clock, for what is read with each request. In a loop `performance.now()` takes as long, but

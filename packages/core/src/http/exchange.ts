@@ -59,6 +59,8 @@ export class Exchange<Request> {
   readonly raw: IncomingMessage
   readonly response: ServerResponse
   readonly method: string
+  /** Whether the response is of the class that Node gave it. */
+  readonly isOfNode: boolean
   /** On the monotonic clock, in seconds. */
   readonly start: number = requestSeconds()
   request: Request
@@ -90,10 +92,7 @@ export class Exchange<Request> {
   /** Of its connection, with HTTP/1. */
   line: Line | undefined = undefined
 
-  /**
-   * Begins to follow. `owner` tells exchanges of different registries apart: a response has one of each. `connection` and
-   * `first` are what `connectionOf` and {@link Exchange.first} give, for whoever has asked already.
-   */
+  /** Follows nothing yet: so it is small enough to be made where it is asked for. */
   constructor(
     owner: object,
     listener: ExchangeListener<Request>,
@@ -102,8 +101,7 @@ export class Exchange<Request> {
     raw: IncomingMessage,
     response: ServerResponse,
     method: string,
-    connection: Connection | null | undefined = connectionOf(response),
-    first: AnyExchange | undefined = Exchange.first(response, connection),
+    isOfNode: boolean,
   ) {
     this.owner = owner
     this.listener = listener
@@ -112,17 +110,36 @@ export class Exchange<Request> {
     this.raw = raw
     this.response = response
     this.method = method
+    this.isOfNode = isOfNode
+  }
+
+  /** Follows a response. `owner` tells exchanges of different registries apart: a response has one of each. */
+  static follow<Request>(
+    owner: object,
+    listener: ExchangeListener<Request>,
+    view: FrameworkView<Request> | undefined,
+    request: Request,
+    raw: IncomingMessage,
+    response: ServerResponse,
+    method: string,
+  ): Exchange<Request> {
+    const exchange = new Exchange(owner, listener, view, request, raw, response, method, isOfNode(response))
+    const connection = connectionOf(response)
+    exchange.begin(connection, Exchange.first(response, connection))
+    return exchange
+  }
+
+  /** Begins to follow. `connection` and `first` are what `connectionOf` and {@link Exchange.first} give. */
+  begin(connection: Connection | null | undefined, first: AnyExchange | undefined): void {
+    const { listener, raw, response, view } = this
     if (listener.headersSent !== undefined || view?.headersSent !== undefined) tellOfHeaders(response)
-    if (first === undefined) {
-      this.#begin(connection ?? (raw.socket as Connection | null))
-      return
-    }
+    if (first === undefined) return this.#beginFirst(connection ?? (raw.socket as Connection | null))
     this.next = first.next
     first.next = this as unknown as AnyExchange
     if (first.isSettled) this.#settleLate(first.isComplete)
   }
 
-  #begin(connection: Connection | null): void {
+  #beginFirst(connection: Connection | null): void {
     const { raw, response } = this
     const self = this as unknown as AnyExchange
     const hasTurn = connection?._httpMessage === response && connection.destroyed === false
@@ -169,7 +186,10 @@ export class Exchange<Request> {
   }
 
   /** The exchange that has followed a response first. */
-  static first(response: ServerResponse, connection = connectionOf(response)): AnyExchange | undefined {
+  static first(
+    response: ServerResponse,
+    connection: Connection | null | undefined = connectionOf(response),
+  ): AnyExchange | undefined {
     const line = connection?.[KEY]
     return line === undefined ? (response as Followed)[KEY] : line.of(response)
   }
@@ -223,20 +243,17 @@ function listen(): void {
   ServerResponse.prototype.detachSocket = function detachSocket(connection) {
     const line = (connection as Connection)[KEY]
     const first = line?.of(this)
-    if (hasEnded(this)) {
-      if (line !== undefined) shared.isTold = true
-      if (first !== undefined) settle(first, true)
-    } else if (first?.isSettled === false) {
-      // It is not the connection's any more when that closes.
-      line?.keep(first)
+    if (line !== undefined && first !== undefined) {
+      if (first.isOfNode ? this.finished : Reflect.get(this, 'finished') === true) {
+        shared.isTold = true
+        settle(first, true)
+      } else if (!first.isSettled) {
+        // It is not the connection's any more when that closes.
+        line.keep(first)
+      }
     }
     original.call(this, connection)
   }
-}
-
-/** `writableEnded` without its getter. */
-function hasEnded(response: ServerResponse): boolean {
-  return isOfNode(response) ? response.finished : Reflect.get(response, 'finished') === true
 }
 
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown

@@ -25,8 +25,11 @@ export interface Connection {
 }
 
 /** The connection that a response goes out on, once it has its turn and until it has ended. */
-export function connectionOf(response: ServerResponse): Connection | null | undefined {
-  if (isOfNode(response)) return response.socket as Connection | null
+export function connectionOf(
+  response: ServerResponse,
+  isPlain: boolean = isOfNode(response),
+): Connection | null | undefined {
+  if (isPlain) return response.socket as Connection | null
   return response instanceof OutgoingMessage ? (Reflect.get(response, 'socket') as Connection | null) : undefined
 }
 

@@ -152,7 +152,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     response: ServerResponse,
     reply?: unknown,
   ): void {
-    const connection = connectionOf(response)
+    const isPlain = isOfNode(response)
+    const connection = connectionOf(response, isPlain)
     const first = Exchange.first(response, connection)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
@@ -162,9 +163,9 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const tally =
       this.#names === OTEL_NAMES
         ? this.#tallyOfScheme(raw)
-        : this.#tally.of(isOfNode(response) ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
-    const { method } = tally
-    const exchange = new Exchange(this.registry, this, view, request, raw, response, method, connection, first)
+        : this.#tally.of(isPlain ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
+    const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, isPlain)
+    exchange.begin(connection, first)
     if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     if (exchange.isSettled) return
     exchange.reply = reply
@@ -183,7 +184,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   partSent(exchange: Exchange<Request>, response: ServerResponse): void {
     try {
       const { reply, view } = exchange
-      if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response))) return
+      if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response, exchange.isOfNode))) return
       exchange.isStream = true
       exchange.headersAt ||= requestSeconds()
       this.#streams()?.[0].labels(exchange.method).inc()

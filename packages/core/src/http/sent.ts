@@ -1,18 +1,19 @@
-import { OutgoingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
-import { isOfNode } from './own-class.ts'
 
-/** Where Node keeps the headers that were set, without a call and lower-casing for each answer. Node's own affair. */
-const HEADERS = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
-  ({ description }) => description === 'kOutHeaders',
-) as symbol
+/**
+ * Where Node keeps the headers that were set, without a call and lower-casing for each answer. Node's own affair. Looked
+ * for in the first response: an `OutgoingMessage` made to look at has Node's constructors of all responses leave compiled
+ * code from then on, which is 900 instructions of each request (`callgrind`).
+ */
+let headersKey: symbol | undefined
 
 /** What Node keeps of what was sent: its text with HTTP/1, and the stream's headers with HTTP/2. */
 interface Sent {
   readonly _header?: string | null
   readonly stream?: ServerHttp2Stream
   /** `null` where all headers were given to `writeHead`. */
-  readonly [HEADERS]?: { readonly [name: string]: readonly [name: string, value: unknown] | undefined } | null
+  readonly [key: symbol]: { readonly [name: string]: readonly [name: string, value: unknown] | undefined } | null
 }
 
 const STATUS_AT = 'HTTP/1.1 '.length
@@ -30,11 +31,15 @@ export function statusSent(response: ServerResponse): number {
 }
 
 /** The content type that an answer was sent with, however it was given; empty where it has none. */
-export function contentTypeSent(response: ServerResponse): string {
-  const headers = isOfNode(response)
-    ? (response as unknown as Sent)[HEADERS]
-    : (Reflect.get(response, HEADERS) as Sent[typeof HEADERS])
-  if (headers) return String(headers['content-type']?.[1] ?? '')
+export function contentTypeSent(response: ServerResponse, isOfNode: boolean): string {
+  headersKey ??= keyOfHeaders(response)
+  const headers = isOfNode
+    ? (response as unknown as Sent)[headersKey]
+    : (Reflect.get(response, headersKey) as Sent[symbol])
+  if (headers) {
+    const type = headers['content-type']?.[1]
+    return typeof type === 'string' ? type : String(type ?? '')
+  }
   const { _header: header } = response as unknown as Sent
   if (typeof header === 'string') return CONTENT_TYPE.exec(header)?.[1] ?? ''
   return String(streamOf(response)?.sentHeaders?.['content-type'] ?? response.getHeader('content-type') ?? '')
@@ -42,4 +47,9 @@ export function contentTypeSent(response: ServerResponse): string {
 
 function streamOf(response: ServerResponse): ServerHttp2Stream | undefined {
   return (response as unknown as Sent).stream
+}
+
+function keyOfHeaders(response: ServerResponse): symbol {
+  const key = Object.getOwnPropertySymbols(response).find(({ description }) => description === 'kOutHeaders')
+  return key ?? Symbol('kOutHeaders')
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https'
+import type { ServerOptions as TlsOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { emitWarning } from '../warning.ts'
 import { CredentialCheck } from './credentials.ts'
@@ -37,7 +37,7 @@ export async function startMetricsServer(portOrOptions: number | MetricsServerOp
   const pages = pagesOf(options)
   const refusal = gate(options)
   const answers = new OpenAnswers()
-  const server = serverOf(options, (request, response) => {
+  const server = await serverOf(options, (request, response) => {
     answers.add(request, response)
     serve(request, response).catch((error: unknown) => failed(response, error))
   })
@@ -127,7 +127,7 @@ function failed(response: ServerResponse, error: unknown): void {
   else refuse(response, { status: 500, text: 'The handler of this path has thrown' })
 }
 
-function serverOf(options: MetricsServerOptions, listener: RequestListener): Server {
+async function serverOf(options: MetricsServerOptions, listener: RequestListener): Promise<Server> {
   const { tls, requestTimeout = 10_000, maxConnections = 2_000 } = options
   const limits = {
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -139,19 +139,21 @@ function serverOf(options: MetricsServerOptions, listener: RequestListener): Ser
   const server =
     tls === undefined
       ? createServer(limits, listener)
-      : tlsServer({ ...limits, handshakeTimeout: requestTimeout, ...tls }, listener)
+      : await tlsServer({ ...limits, handshakeTimeout: requestTimeout, ...tls }, listener)
   server.maxConnections = maxConnections
   return server
 }
 
-function tlsServer(options: TlsOptions, listener: RequestListener): Server {
+async function tlsServer(options: TlsOptions, listener: RequestListener): Promise<Server> {
   const { key, cert, pfx, SNICallback } = options
   // Left out of the message: the value holds the key.
   const rule = 'to hold `key` and `cert`, `pfx` or `SNICallback`'
   if ((key === undefined || cert === undefined) && pfx === undefined && SNICallback === undefined)
     refuseSecret('tls', rule)
+  // Few have it: with its agent it is 2 ms of the import of everybody.
+  const https = await import('node:https')
   try {
-    return createTlsServer(options, listener)
+    return https.createServer(options, listener)
   } catch (error) {
     return refuseSecret('tls', `to be options that node:tls takes (${(error as Error).message})`)
   }
