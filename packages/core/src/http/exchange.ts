@@ -37,6 +37,12 @@ interface Shared {
   isListening: boolean
   /** Whether Node has been heard to let go of a response that has ended. */
   isTold: boolean
+  /**
+   * The first exchange of the response that was seen last, until its end: who asks for one does so mostly while the
+   * request is still being given from one to the next. What a connection or a response has of exchanges is 400
+   * instructions away with Express (`scripts/instructions.mjs`).
+   */
+  latest: AnyExchange | undefined
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
@@ -44,6 +50,7 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   tellingOfHeaders: new WeakSet(),
   isListening: false,
   isTold: false,
+  latest: undefined,
 })
 
 /**
@@ -125,11 +132,11 @@ export class Exchange<Request> {
   ): Exchange<Request> {
     const exchange = new Exchange(owner, listener, view, request, raw, response, method, isOfNode(response))
     const connection = connectionOf(response)
-    exchange.begin(connection, Exchange.first(response, connection))
+    exchange.begin(connection, Exchange.firstAt(connection, response))
     return exchange
   }
 
-  /** Begins to follow. `connection` and `first` are what `connectionOf` and {@link Exchange.first} give. */
+  /** Begins to follow. `connection` and `first` are what `connectionOf` and {@link Exchange.firstAt} give. */
   begin(connection: Connection | null | undefined, first: AnyExchange | undefined): void {
     const { listener, raw, response, view } = this
     if (listener.headersSent !== undefined || view?.headersSent !== undefined) tellOfHeaders(response)
@@ -142,6 +149,7 @@ export class Exchange<Request> {
   #beginFirst(connection: Connection | null): void {
     const { raw, response } = this
     const self = this as unknown as AnyExchange
+    shared.latest = self
     const hasTurn = connection?._httpMessage === response && connection.destroyed === false
     let line = connection?.[KEY]
     // A response that has ended was told of before, if at all.
@@ -169,6 +177,7 @@ export class Exchange<Request> {
     const { response } = this
     this.isSettled = true
     this.isComplete = isComplete
+    shared.latest = undefined
     if (!isComplete) this.listener.settled(this, response, response.writableEnded)
   }
 
@@ -186,10 +195,18 @@ export class Exchange<Request> {
   }
 
   /** The exchange that has followed a response first. */
-  static first(
-    response: ServerResponse,
-    connection: Connection | null | undefined = connectionOf(response),
-  ): AnyExchange | undefined {
+  static first(response: ServerResponse): AnyExchange | undefined {
+    return Exchange.latest(response) ?? Exchange.firstAt(connectionOf(response), response)
+  }
+
+  /** As {@link first}, where the response is the one that was seen last: a look that costs next to nothing. */
+  static latest(response: ServerResponse): AnyExchange | undefined {
+    const { latest } = shared
+    return latest?.response === response ? latest : undefined
+  }
+
+  /** As {@link first}, for whoever has its connection already. */
+  static firstAt(connection: Connection | null | undefined, response: ServerResponse): AnyExchange | undefined {
     const line = connection?.[KEY]
     return line === undefined ? (response as Followed)[KEY] : line.of(response)
   }
@@ -210,6 +227,7 @@ function isOver(raw: IncomingMessage, response: ServerResponse): boolean {
 
 function settle(first: AnyExchange, isComplete: boolean): void {
   const { response } = first
+  if (shared.latest === first) shared.latest = undefined
   if (isComplete) first.line?.drop(first)
   for (let exchange: AnyExchange | undefined = first; exchange !== undefined; exchange = exchange.next) {
     if (exchange.isSettled) continue

@@ -152,9 +152,10 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     response: ServerResponse,
     reply?: unknown,
   ): void {
-    const isPlain = isOfNode(response)
-    const connection = connectionOf(response, isPlain)
-    const first = Exchange.first(response, connection)
+    const latest = Exchange.latest(response)
+    const isPlain = latest?.isOfNode ?? isOfNode(response)
+    const connection = latest === undefined ? connectionOf(response, isPlain) : undefined
+    const first = latest ?? Exchange.firstAt(connection, response)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
