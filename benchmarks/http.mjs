@@ -1,58 +1,63 @@
-// The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <cycles> <variant>...`, the bare
-// variant first. What is looked for is one part in a hundred, and two processes of the same program differ by several.
-// So all variants are servers of one process, with one copy of the framework and connections of their own that stay
-// open; `http/prototypes.mjs` says how they are kept apart. They take turns forwards and backwards, with the load on the
-// other core; the start of a turn does not count, and each is compared with the bare one's turn of the same cycle. A turn
-// is long enough for the collector to come by, so that garbage is on the bill of who made it.
-// `node http.mjs koa 8 bare 'bare again' nothing 'two clock reads' narthex` tells what differences come to that are none,
-// what middleware costs that does nothing, and what a latency costs that nobody records.
+// The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <variant>...`, the bare variant
+// first; one round. What is looked for is one part in a hundred, and two processes of the same program differ by several:
+// the median of the rounds that `run.mjs` makes is what counts. Each variant has a process of its own, in an order that is
+// another each time, and the load on the other core.
+//
+// Some of those differences are of Node's making, and would be on the bill of whoever meets them first. Once a collection
+// finds none of `process.nextTick`'s objects alive, each costs 1 µs more, and every service has such collections sooner
+// or later: each variant has three of them. And what `http-server.mjs` says of emitters.
+//
+// `node http.mjs koa bare nothing 'two clock reads' narthex` tells what middleware costs that does nothing, and what a
+// latency costs that nobody records. `instructions.mjs` tells where.
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startServer } from './pinned.mjs'
-import { median } from './statistics.mjs'
 
-const WARM_UP_SECONDS = 4
-// Where methods of prototypes change with a turn, the engine has to compile anew what calls them.
-const START_SECONDS = process.argv[2].endsWith('express') ? 1.2 : 0.1
-const TURN_SECONDS = 0.4
-const [, , framework, cycles, ...variants] = process.argv
+const COLLECTIONS = 3
+const COLLECT_SECONDS = 0.5
+const WARM_UP_SECONDS = 1.5
+const SECONDS = 2.5
+const [, , framework, ...variants] = process.argv
 
-const { child, loads } = await startServer('http-server.mjs', [framework, ...variants])
-for (const load of loads) load.kill('SIGSTOP')
-// The bare one would have the engine to itself at first.
-for (const seconds of [1, WARM_UP_SECONDS - 1]) for (const index of variants.keys()) await turn(index, seconds, 0.1)
-const turns = variants.map(() => [])
-for (let cycle = 0; cycle < Number(cycles); cycle++) {
-  const order = [...variants.keys()]
-  for (const index of cycle % 2 === 0 ? order : order.toReversed()) {
-    turns[index].push(await turn(index, START_SECONDS, TURN_SECONDS))
-  }
-}
-for (const load of loads) load.kill('SIGKILL')
-child.kill()
-
-const bare = median(turns[0])
+const microseconds = {}
+for (const variant of shuffled(variants)) microseconds[variant] = await measure(variant)
+const bare = microseconds[variants[0]]
 const results = {}
-for (const [index, variant] of variants.entries()) {
-  const added = median(turns[index].map((microseconds, cycle) => microseconds - turns[0][cycle]))
-  results[variant] = { microseconds: bare + added, addedMicroseconds: added, addedPercent: (100 * added) / bare }
+for (const variant of variants) {
+  const added = microseconds[variant] - bare
+  results[variant] = {
+    microseconds: microseconds[variant],
+    addedMicroseconds: added,
+    addedPercent: (100 * added) / bare,
+  }
 }
 console.log(JSON.stringify(results))
 
-/** CPU time a request while a variant has the load for itself, after some seconds that do not count. */
-async function turn(index, startSeconds, seconds) {
-  child.send({ enter: index })
-  loads[index].kill('SIGCONT')
-  await sleep(1000 * startSeconds)
-  const before = await usage(index)
-  await sleep(1000 * seconds)
-  const after = await usage(index)
-  loads[index].kill('SIGSTOP')
+async function measure(variant) {
+  const { child, load } = await startServer('http-server.mjs', [framework, variant])
+  for (let collection = 0; collection < COLLECTIONS; collection++) {
+    await sleep(1000 * COLLECT_SECONDS)
+    child.send('collect')
+  }
+  await sleep(1000 * WARM_UP_SECONDS)
+  const before = await usageOf(child)
+  await sleep(1000 * SECONDS)
+  const after = await usageOf(child)
+  load.kill('SIGKILL')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
   return (after.microseconds - before.microseconds) / (after.answered - before.answered)
 }
 
-async function usage(index) {
-  child.send({ usageOf: index })
+async function usageOf(child) {
+  child.send('usage')
   const [answer] = await once(child, 'message')
   return answer
+}
+
+function shuffled(values) {
+  return values
+    .map((value) => ({ value, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ value }) => value)
 }

@@ -1,4 +1,4 @@
-// Servers and their load, on a core each where the machine can.
+// A server and its load, on a core each where the machine can.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -7,18 +7,16 @@ const hasTaskset = has('taskset')
 const hasWrk = has('wrk')
 
 /**
- * A program of servers with its arguments, once it has told its ports, and a load for each on 16 connections, which goes
- * on until it is killed.
+ * A program with its arguments, once it has told its port, and a load on 16 connections that goes on until it is killed.
+ * `under` is the program that the server runs under, with its options.
  */
-export async function startServer(name, args) {
-  const child = run(0, [process.execPath, script(name), ...args], ['ipc'])
-  const [{ ports }] = await once(child, 'message')
-  const loads = ports.map((port) => {
-    const url = `http://127.0.0.1:${port}`
-    const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '-s', script('http.lua'), url]
-    return run(1, hasWrk ? wrk : [process.execPath, script('autocannon.mjs'), url])
-  })
-  return { child, loads }
+export async function startServer(name, args, { under = [], flags = [] } = {}) {
+  const command = [...under, process.execPath, '--expose-gc', ...flags, script(name), ...args]
+  const child = run(0, command, ['ipc'])
+  const [{ port }] = await once(child, 'message')
+  const url = `http://127.0.0.1:${port}`
+  const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '--timeout', '1m', '-s', script('http.lua'), url]
+  return { child, load: run(1, hasWrk ? wrk : [process.execPath, script('autocannon.mjs'), url]) }
 }
 
 function run(core, command, channels = []) {

@@ -52,8 +52,8 @@ export function rowsFor({ quick }) {
       run: {
         file: 'http.mjs',
         together: ['bare', 'narthex', ...peers],
-        args: () => [framework, quick ? '4' : framework.endsWith('express') ? '8' : '16'],
-        rounds: quick ? 1 : 5,
+        args: () => [framework],
+        rounds: quick ? 1 : 15,
       },
       peers,
       needs: `@narthex/${framework.split('-')[0]}`,

@@ -132,8 +132,8 @@ How to read it: every figure is the median of several rounds, each in a process 
 the distance between the quartiles. "Against the best" compares with the better peer of the same table, and is what
 another machine should come to as well; the figures themselves belong to this one. A stall on a shared machine includes
 what other programs took: \`idle\` in the answer of \`stall.mjs\` shows how much that is. CPU time of requests is that of a
-server with a core for itself, on 16 connections that are kept alive and have one request at a time; \`http.mjs\` says
-how differences of a few per cent are told from noise. What each row does is in the file of its name.
+server with a core for itself, on 16 connections that are kept alive and have one request at a time, against a bare one
+of the same round; \`http.mjs\` says what such differences come from. What each row does is in the file of its name.
 
 ${tables.join('\n\n')}
 `

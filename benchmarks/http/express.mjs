@@ -1,12 +1,8 @@
 // Express, and middleware that measures it.
 import express from 'express'
-import { prototypesOfExpress } from './prototypes.mjs'
-
-export const prototypes = prototypesOfExpress(express.Router())
 
 const middlewares = {
   bare: async () => [],
-  'bare again': async () => [],
   narthex: async () => {
     const { prometheus } = await import('@narthex/express')
     return [prometheus()]

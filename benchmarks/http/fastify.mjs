@@ -3,7 +3,6 @@ import Fastify from 'fastify'
 
 const plugins = {
   bare: async () => {},
-  'bare again': async () => {},
   narthex: async (app) => {
     const { prometheus } = await import('@narthex/fastify')
     await app.register(prometheus)

@@ -4,7 +4,6 @@ import Koa from 'koa'
 
 const middlewares = {
   bare: async () => [],
-  'bare again': async () => [],
   narthex: async () => {
     const { prometheus } = await import('@narthex/koa')
     return [prometheus()]

@@ -5,7 +5,6 @@ import { NestFactory } from '@nestjs/core'
 
 const measures = {
   bare: async () => ({}),
-  'bare again': async () => ({}),
   narthex: async () => {
     const { PrometheusModule } = await import('@narthex/nestjs')
     return { imports: [PrometheusModule.forRoot()] }

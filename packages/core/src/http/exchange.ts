@@ -40,7 +40,7 @@ interface Shared {
   /**
    * The first exchange of the response that was seen last, until its end: who asks for one does so mostly while the
    * request is still being given from one to the next. What a connection or a response has of exchanges is 400
-   * instructions away with Express (`scripts/instructions.mjs`).
+   * instructions away with Express (`instructions` in benchmarks).
    */
   latest: AnyExchange | undefined
 }

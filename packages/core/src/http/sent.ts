@@ -3,8 +3,8 @@ import type { ServerHttp2Stream } from 'node:http2'
 
 /**
  * Where Node keeps the headers that were set, without a call and lower-casing for each answer. Node's own affair. Looked
- * for in the first response: an `OutgoingMessage` made to look at has Node's constructors of all responses leave compiled
- * code from then on, which is 900 instructions of each request (`callgrind`).
+ * for in the first response: one that is made to look at is a kind of emitter more that Node's constructors have seen
+ * (`http-server` in benchmarks says what that costs).
  */
 let headersKey: symbol | undefined
 
