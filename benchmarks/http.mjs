@@ -1,7 +1,8 @@
 // The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <variant>...`, the bare variant
-// first; one round. What is looked for is one part in a hundred, and two processes of the same program differ by several:
-// the median of the rounds that `run.mjs` makes is what counts. Each variant has a process of its own, in an order that is
-// another each time, and the load on the other core.
+// first. Each has a process of its own, and the load on the other core. They take turns forwards and backwards, and each
+// is compared with the bare one's turn of the same cycle: in the seconds of a longer measurement the machine changes by
+// more than what is looked for. A turn is long enough for the collector to come by, so that garbage is on the bill of who
+// made it. Two processes of one program differ as well: what counts is the median of the rounds that `run.mjs` makes.
 //
 // Some of those differences are of Node's making, and would be on the bill of whoever meets them first. Once a collection
 // finds none of `process.nextTick`'s objects alive, each costs 1 µs more, and every service has such collections sooner
@@ -12,40 +13,56 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startServer } from './pinned.mjs'
+import { median } from './statistics.mjs'
 
 const COLLECTIONS = 3
 const COLLECT_SECONDS = 0.5
-const WARM_UP_SECONDS = 1.5
-const SECONDS = 2.5
+const WARM_UP_SECONDS = 2
+const START_SECONDS = 0.1
+const TURN_SECONDS = 0.4
+const CYCLES = 12
 const [, , framework, ...variants] = process.argv
 
-const microseconds = {}
-for (const variant of shuffled(variants)) microseconds[variant] = await measure(variant)
-const bare = microseconds[variants[0]]
+const servers = []
+for (const variant of variants) servers.push(await start(variant))
+const turns = variants.map(() => [])
+for (let cycle = 0; cycle < CYCLES; cycle++) {
+  const order = [...variants.keys()]
+  for (const index of cycle % 2 === 0 ? order : order.toReversed()) turns[index].push(await turn(servers[index]))
+}
+for (const { child, load } of servers) {
+  load.kill('SIGKILL')
+  child.kill('SIGKILL')
+}
+
+const bare = median(turns[0])
 const results = {}
-for (const variant of variants) {
-  const added = microseconds[variant] - bare
-  results[variant] = {
-    microseconds: microseconds[variant],
-    addedMicroseconds: added,
-    addedPercent: (100 * added) / bare,
-  }
+for (const [index, variant] of variants.entries()) {
+  const added = median(turns[index].map((microseconds, cycle) => microseconds - turns[0][cycle]))
+  results[variant] = { microseconds: bare + added, addedMicroseconds: added, addedPercent: (100 * added) / bare }
 }
 console.log(JSON.stringify(results))
 
-async function measure(variant) {
-  const { child, load } = await startServer('http-server.mjs', [framework, variant])
+/** A server that is warm, and whose load is halted. */
+async function start(variant) {
+  const server = await startServer('http-server.mjs', [framework, variant])
   for (let collection = 0; collection < COLLECTIONS; collection++) {
     await sleep(1000 * COLLECT_SECONDS)
-    child.send('collect')
+    server.child.send('collect')
   }
   await sleep(1000 * WARM_UP_SECONDS)
+  server.load.kill('SIGSTOP')
+  return server
+}
+
+/** CPU time a request while a server has the load for itself. */
+async function turn({ child, load }) {
+  load.kill('SIGCONT')
+  await sleep(1000 * START_SECONDS)
   const before = await usageOf(child)
-  await sleep(1000 * SECONDS)
+  await sleep(1000 * TURN_SECONDS)
   const after = await usageOf(child)
-  load.kill('SIGKILL')
-  child.kill('SIGKILL')
-  await once(child, 'exit')
+  load.kill('SIGSTOP')
   return (after.microseconds - before.microseconds) / (after.answered - before.answered)
 }
 
@@ -53,11 +70,4 @@ async function usageOf(child) {
   child.send('usage')
   const [answer] = await once(child, 'message')
   return answer
-}
-
-function shuffled(values) {
-  return values
-    .map((value) => ({ value, at: Math.random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ value }) => value)
 }

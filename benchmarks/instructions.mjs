@@ -1,6 +1,6 @@
 // The instructions that a request costs, and what it has out of the caches, counted by valgrind:
 // `node instructions.mjs <framework> <variant>...`. Where differences of CPU time are lost between two processes, these
-// are not: two runs differ by some 700 of Koa's 95,000, most of it by what the engine has put into what. Functions of the
+// are smaller: two runs differ by up to 2,000 of Koa's 95,000, by what the engine has put into what and when it collects. Functions of the
 // last variant that have more than those of the first are listed. A few minutes; needs Linux with valgrind.
 //
 // The caches are of a plain model, 32 kB and 512 kB. What a request misses in the larger is what its CPU time goes by: a

@@ -53,7 +53,7 @@ export function rowsFor({ quick }) {
         file: 'http.mjs',
         together: ['bare', 'narthex', ...peers],
         args: () => [framework],
-        rounds: quick ? 1 : 15,
+        rounds: quick ? 1 : 5,
       },
       peers,
       needs: `@narthex/${framework.split('-')[0]}`,

@@ -66,7 +66,7 @@ export class Exchange<Request> {
   readonly raw: IncomingMessage
   readonly response: ServerResponse
   readonly method: string
-  /** Whether the response is of the class that Node gave it. */
+  /** Whether the response was of the class that Node gave it, when it was first seen. */
   readonly isOfNode: boolean
   /** On the monotonic clock, in seconds. */
   readonly start: number = requestSeconds()

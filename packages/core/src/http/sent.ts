@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { OutgoingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 
 /**
@@ -33,12 +33,14 @@ export function statusSent(response: ServerResponse): number {
 /** The content type that an answer was sent with, however it was given; empty where it has none. */
 export function contentTypeSent(response: ServerResponse, isOfNode: boolean): string {
   headersKey ??= keyOfHeaders(response)
-  const headers = isOfNode
-    ? (response as unknown as Sent)[headersKey]
-    : (Reflect.get(response, headersKey) as Sent[symbol])
-  if (headers) {
-    const type = headers['content-type']?.[1]
-    return typeof type === 'string' ? type : String(type ?? '')
+  if (headersKey !== undefined) {
+    const headers = isOfNode
+      ? (response as unknown as Sent)[headersKey]
+      : (Reflect.get(response, headersKey) as Sent[symbol])
+    if (headers) {
+      const type = headers['content-type']?.[1]
+      return typeof type === 'string' ? type : String(type ?? '')
+    }
   }
   const { _header: header } = response as unknown as Sent
   if (typeof header === 'string') return CONTENT_TYPE.exec(header)?.[1] ?? ''
@@ -49,7 +51,9 @@ function streamOf(response: ServerResponse): ServerHttp2Stream | undefined {
   return (response as unknown as Sent).stream
 }
 
-function keyOfHeaders(response: ServerResponse): symbol {
+/** Those of HTTP/2 have none, and say nothing of others. */
+function keyOfHeaders(response: ServerResponse): symbol | undefined {
+  if (!(response instanceof OutgoingMessage)) return undefined
   const key = Object.getOwnPropertySymbols(response).find(({ description }) => description === 'kOutHeaders')
-  return key ?? Symbol('kOutHeaders')
+  return key ?? Symbol('none')
 }

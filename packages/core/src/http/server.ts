@@ -150,7 +150,7 @@ async function tlsServer(options: TlsOptions, listener: RequestListener): Promis
   const rule = 'to hold `key` and `cert`, `pfx` or `SNICallback`'
   if ((key === undefined || cert === undefined) && pfx === undefined && SNICallback === undefined)
     refuseSecret('tls', rule)
-  // Few have it: with its agent it is 2 ms of the import of everybody.
+  // Few have it, and its agent is one of the emitters that an import should not make.
   const https = await import('node:https')
   try {
     return https.createServer(options, listener)
