@@ -1,10 +1,9 @@
 // The instructions that a request costs, and what it has out of the caches, counted by valgrind:
-// `node instructions.mjs <framework> <variant>...`. Where differences of CPU time are lost between two processes, these
-// are smaller: two runs differ by up to 2,000 of Koa's 95,000, by what the engine has put into what and when it collects. Functions of the
-// last variant that have more than those of the first are listed. A few minutes; needs Linux with valgrind.
+// `node instructions.mjs <framework> <variant>...`. Two runs of one program differ by up to 2,000 of Koa's 95,000, by what
+// the engine has put into what and when it collects; those of CPU time by more. Functions of the last variant that have
+// more than those of the first are listed, and that is what it is for. A few minutes; needs Linux with valgrind.
 //
-// The caches are of a plain model, 32 kB and 512 kB. What a request misses in the larger is what its CPU time goes by: a
-// miss is some 5 ns, and code that runs once a request is missed for each 64 bytes.
+// The caches are of a plain model, 32 kB and 512 kB. Code that runs once a request is missed there for each 64 bytes.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
