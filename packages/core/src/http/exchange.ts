@@ -1,7 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { requestSeconds } from './clock.ts'
 import { type Connection, connectionOf, type Followed, keepAtResponse, KEY, Line } from './line.ts'
-import { isOfNode } from './own-class.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
@@ -99,7 +98,10 @@ export class Exchange<Request> {
   /** Of its connection, with HTTP/1. */
   line: Line | undefined = undefined
 
-  /** Follows nothing yet: so it is small enough to be made where it is asked for. */
+  /**
+   * Follows nothing before {@link begin}: so it is small enough to be made where it is asked for. `owner` tells exchanges
+   * of different registries apart: a response has one of each.
+   */
   constructor(
     owner: object,
     listener: ExchangeListener<Request>,
@@ -118,22 +120,6 @@ export class Exchange<Request> {
     this.response = response
     this.method = method
     this.isOfNode = isOfNode
-  }
-
-  /** Follows a response. `owner` tells exchanges of different registries apart: a response has one of each. */
-  static follow<Request>(
-    owner: object,
-    listener: ExchangeListener<Request>,
-    view: FrameworkView<Request> | undefined,
-    request: Request,
-    raw: IncomingMessage,
-    response: ServerResponse,
-    method: string,
-  ): Exchange<Request> {
-    const exchange = new Exchange(owner, listener, view, request, raw, response, method, isOfNode(response))
-    const connection = connectionOf(response)
-    exchange.begin(connection, Exchange.firstAt(connection, response))
-    return exchange
   }
 
   /** Begins to follow. `connection` and `first` are what `connectionOf` and {@link Exchange.firstAt} give. */

@@ -8,6 +8,19 @@ import { expect, it } from 'vitest'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
+/** As `HttpMetrics.follow` has it. */
+function begin(
+  owner: object,
+  listener: ExchangeListener<IncomingMessage>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  method: string,
+): Exchange<IncomingMessage> {
+  const exchange = new Exchange(owner, listener, undefined, request, request, response, method, true)
+  exchange.begin(response.socket, Exchange.firstAt(response.socket, response))
+  return exchange
+}
+
 it('adds nothing to a connection for each request', async () => {
   const ended: boolean[] = []
   const listener: ExchangeListener<IncomingMessage> = {
@@ -20,7 +33,7 @@ it('adds nothing to a connection for each request', async () => {
   const server = createServer((request, response) => {
     const owner = {}
     const before = response.listenerCount('finish')
-    const exchange = Exchange.follow(owner, listener, undefined, request, request, response, 'GET')
+    const exchange = begin(owner, listener, request, response, 'GET')
     expect(Exchange.of(response, owner)).toBe(exchange)
     expect(Exchange.of(response, {})).toBeUndefined()
     closeListeners.push(request.socket.listenerCount('close'))
@@ -40,15 +53,7 @@ it('adds nothing to a connection for each request', async () => {
 
 it('passes on what a handler gives to writeHead, and its answer', async () => {
   const server = createServer((request, response) => {
-    Exchange.follow(
-      {},
-      { headersSent: () => {}, partSent: () => {}, settled: () => {} },
-      undefined,
-      request,
-      request,
-      response,
-      'GET',
-    )
+    begin({}, { headersSent: () => {}, partSent: () => {}, settled: () => {} }, request, response, 'GET')
     const result = response.writeHead(202, 'Took it', { 'X-A': '1' })
     expect(result).toBe(response)
     expect(() => response.writeHead(200)).toThrow(/ERR_HTTP_HEADERS_SENT|after they are sent|Cannot write headers/)
@@ -68,7 +73,7 @@ it('tells of headers and of a part once, and the first of two owners before or a
     settled: () => void told.push(`${name} settled`),
   })
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    for (const name of ['a', 'b']) Exchange.follow({}, listenerOf(name), undefined, request, request, response, 'GET')
+    for (const name of ['a', 'b']) begin({}, listenerOf(name), request, response, 'GET')
     response.writeProcessing()
     response.flushHeaders()
     response.write('body')
@@ -91,8 +96,7 @@ it('tells an owner who comes when the client has left of that at once, be it the
   for (const early of [['early'], []]) {
     told.length = 0
     const server = createServer((request, response) => {
-      const follow = (name: string): unknown =>
-        Exchange.follow({}, listenerOf(name), undefined, request, request, response, 'GET')
+      const follow = (name: string): unknown => begin({}, listenerOf(name), request, response, 'GET')
       for (const name of early) follow(name)
       response.on('close', () => setImmediate(() => ['late', 'later'].forEach(follow)))
       leave()
@@ -122,7 +126,7 @@ it('takes an upload that was cut off for one that the client left, whatever a fr
     settled: (_exchange, _response, isComplete) => void ends.push(isComplete),
   }
   const server = createServer((request, response) => {
-    Exchange.follow({}, listener, undefined, request, request, response, 'POST')
+    begin({}, listener, request, response, 'POST')
     // As body parsers have it: their error is answered with a 400, to nobody.
     request.on('error', () => {}).on('aborted', () => response.writeHead(400).end('request aborted'))
     request.on('data', () => upload.destroy())
@@ -145,7 +149,7 @@ it('tells of the end of pipelined requests whose turn never came, and of a conne
   }
   const server = createServer((request, response) => {
     const owner = {}
-    const exchange = Exchange.follow(owner, listener, undefined, request, request, response, 'GET')
+    const exchange = begin(owner, listener, request, response, 'GET')
     const { socket } = request
     if (request.url === '/taken') response.detachSocket(socket)
     expect(Exchange.of(response, owner)).toBe(exchange)
@@ -177,7 +181,7 @@ it('counts an end once, whoever follows the response after it and whatever came 
   const follow = (request: IncomingMessage, response: ServerResponse): void => {
     // As adapters do: one that is followed is left alone.
     if (Exchange.of(response, owner) !== undefined) return
-    Exchange.follow(owner, listener, undefined, request, request, response, 'GET')
+    begin(owner, listener, request, response, 'GET')
   }
   const past: (() => void)[] = []
   const server = createServer((request, response) => {
@@ -210,7 +214,7 @@ it('holds nothing of a request that has ended while its connection stays open', 
   const gone: WeakRef<object>[] = []
   const server = createServer((request, response) => {
     const listener = { headersSent: undefined, partSent: () => {}, settled: () => {} }
-    Exchange.follow({}, listener, undefined, request, request, response, 'GET')
+    begin({}, listener, request, response, 'GET')
     gone.push(new WeakRef(response))
     response.end('ok')
   })
@@ -240,12 +244,12 @@ it('counts a request once that is first seen when its client has left, and again
   const server = createServer((request, response) => {
     // The connection has served before: it is known.
     if (request.url === '/first') {
-      Exchange.follow(owner, listener, undefined, request, request, response, 'GET')
+      begin(owner, listener, request, response, 'GET')
       return void response.end()
     }
     const follow = (): void => {
       if (Exchange.of(response, owner) === undefined) {
-        Exchange.follow(owner, listener, undefined, request, request, response, 'GET')
+        begin(owner, listener, request, response, 'GET')
       }
     }
     response.on('close', () => {
