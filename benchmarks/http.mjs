@@ -1,12 +1,20 @@
-// The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <variant>...`, the bare variant
-// first. Each has a process of its own, and the load on the other core. They take turns forwards and backwards, and each
-// is compared with the bare one's turn of the same cycle: in the seconds of a longer measurement the machine changes by
-// more than what is looked for. A turn is long enough for the collector to come by, so that garbage is on the bill of who
-// made it. Two processes of one program differ as well: what counts is the median of the rounds that `run.mjs` makes.
+// The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <variant>...`, one of them `bare`.
+// Each has a process of its own, and the load on the other core. They take turns forwards and backwards, and each is
+// compared with the bare one's turn of the same cycle: in the seconds of a longer measurement the machine changes by more
+// than what is looked for. A turn is long enough for the collector to come by, so that garbage is on the bill of who made
+// it. Two processes of one program differ as well, and the one that was started first is commonly the dearest, by up to
+// 10 µs with Express: `run.mjs` has another first in each round, and what counts is the median of all.
 //
-// Some of those differences are of Node's making, and would be on the bill of whoever meets them first. Once a collection
-// finds none of `process.nextTick`'s objects alive, each costs 1 µs more, and every service has such collections sooner
-// or later: each variant has three of them. And what `http-server.mjs` says of emitters.
+// Some of those differences are of Node's making, and would be on the bill of whoever meets them first. A collection that
+// finds no request open takes away what compiled code knew of their classes: `process.nextTick` costs 1 µs more from then
+// on, and constructors of requests are compiled anew. Every service has such collections sooner or later, in its first
+// quiet minute: each variant has some, without its load. And what `http-server.mjs` says of emitters.
+//
+// With Express on Node 20 and 22 the ground itself moves. What Express adds to a request behind its `setPrototypeOf`
+// makes hidden classes that no other request shares (V8 gives objects like that no transitions; Node 24's does): 110
+// look-ups a request miss their caches (`--log-ic`), which is two fifths of the CPU time, and each collection, some three
+// a second, has the code that stood on such classes compiled anew, for 4 to 16 µs a request, as chance will have it
+// (`--trace-opt`).
 //
 // `node http.mjs koa bare nothing 'two clock reads' narthex` tells what middleware costs that does nothing, and what a
 // latency costs that nobody records. `instructions.mjs` tells where.
@@ -15,12 +23,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startServer } from './pinned.mjs'
 import { median } from './statistics.mjs'
 
-const COLLECTIONS = 3
+const COLLECTIONS = 4
 const COLLECT_SECONDS = 0.5
+const QUIET_SECONDS = 0.1
 const WARM_UP_SECONDS = 2
 const START_SECONDS = 0.1
-const TURN_SECONDS = 0.4
-const CYCLES = 12
+const TURN_SECONDS = 0.7
+const CYCLES = 10
 const [, , framework, ...variants] = process.argv
 
 const servers = []
@@ -35,10 +44,11 @@ for (const { child, load } of servers) {
   child.kill('SIGKILL')
 }
 
-const bare = median(turns[0])
+const turnsOfBare = turns[variants.indexOf('bare')]
+const bare = median(turnsOfBare)
 const results = {}
 for (const [index, variant] of variants.entries()) {
-  const added = median(turns[index].map((microseconds, cycle) => microseconds - turns[0][cycle]))
+  const added = median(turns[index].map((microseconds, cycle) => microseconds - turnsOfBare[cycle]))
   results[variant] = { microseconds: bare + added, addedMicroseconds: added, addedPercent: (100 * added) / bare }
 }
 console.log(JSON.stringify(results))
@@ -48,7 +58,11 @@ async function start(variant) {
   const server = await startServer('http-server.mjs', [framework, variant])
   for (let collection = 0; collection < COLLECTIONS; collection++) {
     await sleep(1000 * COLLECT_SECONDS)
+    server.load.kill('SIGSTOP')
+    await sleep(1000 * QUIET_SECONDS)
     server.child.send('collect')
+    await sleep(1000 * QUIET_SECONDS)
+    server.load.kill('SIGCONT')
   }
   await sleep(1000 * WARM_UP_SECONDS)
   server.load.kill('SIGSTOP')

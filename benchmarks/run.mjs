@@ -101,7 +101,9 @@ function takeTurns(section, { run }, libraries) {
   const rounds = run.rounds ?? (options.quick ? 1 : 5)
   for (let round = 0; round < rounds; round++) {
     if (run.together !== undefined) {
-      const answers = answerOf(section, run, [...run.args(), ...run.together])
+      const first = round % run.together.length
+      const variants = [...run.together.slice(first), ...run.together.slice(0, first)]
+      const answers = answerOf(section, run, [...run.args(), ...variants])
       for (const library of libraries) add(library, answers[library])
       continue
     }

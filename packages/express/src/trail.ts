@@ -83,6 +83,10 @@ export class RequestTrail implements FrameworkView<Request> {
     return true
   }
 
+  get reshapes(): true {
+    return true
+  }
+
   route(request: Request, response: { readonly statusCode: number }): string | undefined {
     if (this.isLate && request.baseUrl === undefined && response.statusCode === 404) return undefined
     if (this.hasHooks && request.route !== this.matched) this.giveToRoute(request)

@@ -246,10 +246,22 @@ function forFastify<Rest extends unknown[], Result>(
   return (request, ...rest) => ('raw' in request ? hook(request, ...rest) : undefined)
 }
 
+/**
+ * Where a reply has its headers, by their names in lower case: `getHeader` makes that of a name with each call, for 350 of
+ * the 4,300 instructions that a request had (`instructions` in benchmarks). Fastify's own affair: elsewhere it is called.
+ */
+let headersKey: symbol | undefined
+
 /** Of an answer that Fastify has sent: whoever writes to the response itself may have left none here. */
 function contentTypeOf(reply: FastifyReply): string | undefined {
-  const type = reply.getHeader('content-type')
+  headersKey ??= symbolOf(reply, 'fastify.reply.headers') ?? Symbol('none')
+  const headers = (reply as unknown as { readonly [key: symbol]: Record<string, unknown> | undefined })[headersKey]
+  const type = headers?.['content-type'] ?? reply.getHeader('content-type')
   return type === undefined ? undefined : String(type)
+}
+
+function symbolOf(object: object, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description)
 }
 
 /** Fastify passes a prefix to plugins that are not encapsulated, and leaves it to them. */

@@ -1,13 +1,12 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
-import { isOfNode } from './own-class.ts'
 
 /** Shared by all copies of the package: a response is wrapped and counted once, whichever copy is asked. */
 export const KEY: unique symbol = Symbol.for('@narthex/core/http/exchanges/v1')
 
 /**
  * A response with the exchange that has followed it first, where its connection has none: a property more is dear where
- * a response has a class of its own (`own-class.ts`). A Map by response would cost the collector 3 µs a request: it keeps
+ * a response has a hidden class of its own (`FrameworkView`). A Map by response would cost the collector 3 µs a request: it keeps
  * what was in the tables that it has outgrown (`express` in benchmarks).
  */
 export interface Followed {
@@ -24,13 +23,10 @@ export interface Connection {
   [KEY]?: Line
 }
 
-/** The connection that a response goes out on, once it has its turn and until it has ended. */
-export function connectionOf(
-  response: ServerResponse,
-  isPlain: boolean = isOfNode(response),
-): Connection | null | undefined {
-  if (isPlain) return response.socket as Connection | null
-  return response instanceof OutgoingMessage ? (Reflect.get(response, 'socket') as Connection | null) : undefined
+/** The connection that a response goes out on, once it has its turn and until it has ended; with HTTP/2 there is none. */
+export function connectionOf(response: ServerResponse, isPlain = false): Connection | null | undefined {
+  if (!(response instanceof OutgoingMessage)) return undefined
+  return (isPlain ? response.socket : Reflect.get(response, 'socket')) as Connection | null
 }
 
 /** What a connection has of exchanges. */

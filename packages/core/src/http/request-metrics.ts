@@ -12,7 +12,6 @@ import { requestSeconds } from './clock.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
 import { connectionOf } from './line.ts'
-import { isOfNode } from './own-class.ts'
 import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
 import { MethodTally, RequestTally } from './request-tally.ts'
 import { contentTypeSent, statusSent } from './sent.ts'
@@ -153,7 +152,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     reply?: unknown,
   ): void {
     const latest = Exchange.latest(response)
-    const isPlain = latest?.isOfNode ?? isOfNode(response)
+    const isPlain = latest?.isPlain ?? view?.reshapes !== true
     const connection = latest === undefined ? connectionOf(response, isPlain) : undefined
     const first = latest ?? Exchange.firstAt(connection, response)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
@@ -185,7 +184,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   partSent(exchange: Exchange<Request>, response: ServerResponse): void {
     try {
       const { reply, view } = exchange
-      if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response, exchange.isOfNode))) return
+      if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response, exchange.isPlain))) return
       exchange.isStream = true
       exchange.headersAt ||= requestSeconds()
       this.#streams()?.[0].labels(exchange.method).inc()

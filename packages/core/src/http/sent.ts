@@ -31,10 +31,10 @@ export function statusSent(response: ServerResponse): number {
 }
 
 /** The content type that an answer was sent with, however it was given; empty where it has none. */
-export function contentTypeSent(response: ServerResponse, isOfNode: boolean): string {
+export function contentTypeSent(response: ServerResponse, isPlain: boolean): string {
   headersKey ??= keyOfHeaders(response)
   if (headersKey !== undefined) {
-    const headers = isOfNode
+    const headers = isPlain
       ? (response as unknown as Sent)[headersKey]
       : (Reflect.get(response, headersKey) as Sent[symbol])
     if (headers) {
