@@ -9,7 +9,6 @@ export interface Router {
 
 /** What the routers of Express 4 and 5 have in their stacks, as far as it tells a path. */
 export interface Layer {
-  match?: (path: string) => unknown
   readonly handle: ((...args: never[]) => unknown) & { readonly stack?: readonly Layer[] }
   /** Own property where the layer stands in a router: a route, or `undefined` for middleware. Routes' own layers have none. */
   readonly route?: { readonly path: Path }

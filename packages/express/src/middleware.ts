@@ -17,7 +17,7 @@ export type PrometheusOptions = AdapterOptions<Request>
  * Middleware that records every request and answers `GET /metrics`: `app.use(prometheus())`, in front of all that is to
  * be recorded. Routes are named by their templates, mounts included: `/api/:tenant/orders/:id`.
  *
- * To learn them it wraps three methods of Express' router, once for each copy of Express, that only take notes. Where
+ * To learn them it wraps four methods of Express' router, once for each copy of Express, that only take notes. Where
  * the middleware is first, its router leaves it out of the way of requests that are not for the page, and it records them
  * all the same.
  *

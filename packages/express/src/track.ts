@@ -10,6 +10,8 @@ interface Shared {
   readonly tracked: WeakSet<object>
   /** By the middleware. */
   readonly recorders: WeakMap<object, Recorder>
+  /** By the layer: those that are left out of the way of requests. */
+  readonly passedBy: WeakMap<Layer, Recorder>
   /** The request that is on its way to the first layer of its application's router. */
   entering: Request | undefined
   enteringResponse: Response | undefined
@@ -20,6 +22,7 @@ interface Shared {
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   tracked: new WeakSet(),
   recorders: new WeakMap(),
+  passedBy: new WeakMap(),
   entering: undefined,
   enteringResponse: undefined,
   initial: new WeakSet(),
@@ -48,11 +51,12 @@ function startLate(request: Request): RequestTrail {
 
 type Next = (error?: unknown) => void
 type HandleRouter = (this: Router, request: Request, response: Response, out: Next) => unknown
+type Match = (this: Layer, path: string) => unknown
 type HandleRequest = (this: Layer, request: Request, response: Response, next: Next) => unknown
 type HandleError = (this: Layer, error: unknown, request: Request, response: Response, next: Next) => unknown
 
 /**
- * Tracks all requests in all routers of a router's copy of Express, whether those were made before or after: wraps three
+ * Tracks all requests in all routers of a router's copy of Express, whether those were made before or after: wraps four
  * methods, once, on the prototypes of the router and of its layers. They take notes and pass on what they were given.
  *
  * A subscription to the `TracingChannel` of Express 5.3 would tell of layers too, but not of leaving a router, and
@@ -64,6 +68,7 @@ export function trackRouter(router: Router): void {
   if (routers === undefined || layers === undefined || shared.tracked.has(layers)) return
   shared.tracked.add(layers)
   routers['handle'] = trackedHandle(routers['handle'] as HandleRouter)
+  layers['match'] = trackedMatch(layers['match'] as Match)
   // Express 5 and 4.
   for (const name of ['handleRequest', 'handle_request']) {
     if (name in layers) layers[name] = trackedHandleRequest(layers[name] as HandleRequest)
@@ -134,24 +139,30 @@ function see(layer: Layer): void {
   // A router from another copy of Express.
   if (layer.route === undefined && layer.handle.stack !== undefined) trackRouter(layer.handle as unknown as Router)
   const recorder = shared.recorders.get(layer.handle)
-  if (recorder !== undefined && isForAllPaths(layer)) passBy(layer, recorder)
+  if (recorder !== undefined && isForAllPaths(layer)) shared.passedBy.set(layer, recorder)
 }
 
 /**
  * A layer costs Express some 2 µs (`express` with the variant `nothing` in benchmarks), for it reads the path anew behind
  * each one. So one that only records does so where its path is compared, and is left out as if that did not match. Only
  * before the first layer it is known which request that is.
+ *
+ * All layers have the one method: a layer with its own would have those of all others called without being inlined.
  */
-function passBy(layer: Layer, recorder: Recorder): void {
-  const { match } = layer
-  layer.match = function (this: Layer, path) {
-    const { entering, enteringResponse } = shared
-    if (entering === undefined || recorder.isPage(entering)) return match?.call(this, path)
-    // What comes next may be the application's own: hooks for parameters, say.
-    shared.entering = undefined
-    recorder.record(entering, enteringResponse as Response)
-    return false
+function trackedMatch(original: Match): Match {
+  return function match(path) {
+    return shared.entering !== undefined && passBy(this, shared.entering) ? false : original.call(this, path)
   }
+}
+
+/** Whether a layer has done all that it is there for. */
+function passBy(layer: Layer, entering: Request): boolean {
+  const recorder = shared.passedBy.get(layer)
+  if (recorder === undefined || recorder.isPage(entering)) return false
+  // What comes next may be the application's own: hooks for parameters, say.
+  shared.entering = undefined
+  recorder.record(entering, shared.enteringResponse as Response)
+  return true
 }
 
 function isForAllPaths({ slash, regexp }: Layer): boolean {

@@ -1,4 +1,4 @@
-import { Exchange, type FrameworkView } from '@narthex/core/http'
+import { Exchange, type FrameworkView, keepClassOf } from '@narthex/core/http'
 import type { Request, Response } from 'express'
 import type { Layer, Router } from './layer.ts'
 import { LayerTemplate, type TemplateFinder, templateOf } from './route.ts'
@@ -150,6 +150,8 @@ export class RequestTrail implements FrameworkView<Request> {
     this.baseParams ??= this.collected
   }
 }
+
+keepClassOf(new RequestTrail())
 
 /** What a router fails with itself when it cannot decode a parameter: no layer was given the request then. */
 export function isUndecodable(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { keepClassOf } from '@narthex/core/http'
 import type { Context } from 'koa'
 import { joinPath, type Layer, type Path, templateOf } from './route.ts'
 
@@ -101,6 +102,8 @@ export class RequestTrail {
     return mount
   }
 }
+
+keepClassOf(new RequestTrail())
 
 /** Headers that are out are an answer, whatever the status: some applications write to the response themselves. */
 function statusOf({ res }: Context): number {

@@ -1,5 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { requestSeconds } from './clock.ts'
+import { keepClassOf } from './kept-class.ts'
 import { type Connection, connectionOf, type Followed, keepAtResponse, KEY, Line } from './line.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
@@ -133,45 +134,11 @@ export class Exchange<Request> {
   begin(connection: Connection | null | undefined, first: AnyExchange | undefined): void {
     const { listener, raw, response, view } = this
     if (listener.headersSent !== undefined || view?.headersSent !== undefined) tellOfHeaders(response)
-    if (first === undefined) return this.#beginFirst(connection ?? (raw.socket as Connection | null))
-    this.next = first.next
-    first.next = this as unknown as AnyExchange
-    if (first.isSettled) this.#settleLate(first.isComplete)
-  }
-
-  #beginFirst(connection: Connection | null): void {
-    const { raw, response } = this
     const self = this as unknown as AnyExchange
-    shared.latest = self
-    const hasTurn = connection?._httpMessage === response && connection.destroyed === false
-    let line = connection?.[KEY]
-    // A response that has ended was told of before, if at all.
-    if (!hasTurn && isOver(raw, response)) {
-      keepAtResponse(self, line)
-      return this.#settleLate(response.writableEnded)
-    }
-    if (line === undefined) {
-      if (!shared.isListening) listen()
-      tellOfParts(response)
-      if (typeof connection?.server !== 'object' || raw.httpVersionMajor !== 1) {
-        response.on('finish', onEnd)
-        response.on('close', onEnd)
-        return keepAtResponse(self, undefined)
-      }
-      line = connection[KEY] = new Line()
-      connection.once?.('close', onConnectionEnd)
-    }
-    if (!shared.isTold) response.on('finish', onEnd)
-    line.begin(self, hasTurn)
-  }
-
-  /** Nobody tells of the end again, and one that was told of is not counted here. */
-  #settleLate(isComplete: boolean): void {
-    const { response } = this
-    this.isSettled = true
-    this.isComplete = isComplete
-    shared.latest = undefined
-    if (!isComplete) this.listener.settled(this, response, response.writableEnded)
+    if (first === undefined) return beginFirst(self, connection ?? (raw.socket as Connection | null))
+    this.next = first.next
+    first.next = self
+    if (first.isSettled) settleLate(self, first.isComplete)
   }
 
   /** Told by a view that comes later what the first one could not tell. */
@@ -210,6 +177,43 @@ export class Exchange<Request> {
     while (exchange !== undefined && exchange.owner !== owner) exchange = exchange.next
     return exchange
   }
+}
+
+keepClassOf(new Exchange({}, {} as never, undefined, {}, {} as never, {} as never, '', true))
+
+/** Of the first one of a response. As a private method it would put a property more on each, which tells its class. */
+function beginFirst(exchange: AnyExchange, connection: Connection | null): void {
+  const { raw, response } = exchange
+  shared.latest = exchange
+  const hasTurn = connection?._httpMessage === response && connection.destroyed === false
+  let line = connection?.[KEY]
+  // A response that has ended was told of before, if at all.
+  if (!hasTurn && isOver(raw, response)) {
+    keepAtResponse(exchange, line)
+    return settleLate(exchange, response.writableEnded)
+  }
+  if (line === undefined) {
+    if (!shared.isListening) listen()
+    tellOfParts(response)
+    if (typeof connection?.server !== 'object' || raw.httpVersionMajor !== 1) {
+      response.on('finish', onEnd)
+      response.on('close', onEnd)
+      return keepAtResponse(exchange, undefined)
+    }
+    line = connection[KEY] = new Line()
+    connection.once?.('close', onConnectionEnd)
+  }
+  if (!shared.isTold) response.on('finish', onEnd)
+  line.begin(exchange, hasTurn)
+}
+
+/** Nobody tells of the end again, and one that was told of is not counted here. */
+function settleLate(exchange: AnyExchange, isComplete: boolean): void {
+  const { listener, response } = exchange
+  exchange.isSettled = true
+  exchange.isComplete = isComplete
+  shared.latest = undefined
+  if (!isComplete) listener.settled(exchange, response, response.writableEnded)
 }
 
 /** Whether the end was there first, as where a client leaves while a guard thinks: nobody tells of it again. */

@@ -8,6 +8,7 @@ export { type AcceptedCredentials } from './credentials.ts'
 export { type MetricsServer, startMetricsServer } from './server.ts'
 export { type MetricsServerOptions } from './server-options.ts'
 export { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
+export { keepClassOf } from './kept-class.ts'
 export {
   expressPromBundleNaming,
   fastifyMetricsNaming,

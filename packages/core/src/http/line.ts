@@ -1,5 +1,6 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
+import { keepClassOf } from './kept-class.ts'
 
 /** Shared by all copies of the package: a response is wrapped and counted once, whichever copy is asked. */
 export const KEY: unique symbol = Symbol.for('@narthex/core/http/exchanges/v1')
@@ -63,6 +64,8 @@ export class Line {
     return this.hasKept ? (response as Followed)[KEY] : undefined
   }
 }
+
+keepClassOf(new Line())
 
 /** Where there is no connection of HTTP/1, or it has another. */
 export function keepAtResponse(exchange: Exchange<unknown>, line: Line | undefined): void {
