@@ -33,7 +33,7 @@ const QUIET_SECONDS = 0.1
 const WARM_UP_SECONDS = 2
 const START_SECONDS = 0.1
 const TURN_SECONDS = 0.7
-const CYCLES = 10
+const CYCLES = 8
 const [, , framework, ...variants] = process.argv
 
 const servers = []

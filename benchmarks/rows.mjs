@@ -50,8 +50,8 @@ export function rowsFor({ quick }) {
     const together = ['bare', 'narthex', ...peers]
     const row = {
       framework,
-      // Each is the first of a round as often as the others.
-      run: { file: 'http.mjs', together, args: () => [framework], rounds: quick ? 1 : 2 * together.length },
+      // Each is the first of one.
+      run: { file: 'http.mjs', together, args: () => [framework], rounds: quick ? 1 : together.length },
       peers,
       needs: `@narthex/${framework.split('-')[0]}`,
       // One Node says it; the peers are the same on the other.

@@ -135,7 +135,8 @@ the distance between the quartiles. "Against the best" compares with the better 
 another machine should come to as well; the figures themselves belong to this one. A stall on a shared machine includes
 what other programs took: \`idle\` in the answer of \`stall.mjs\` shows how much that is. CPU time of requests is that of a
 server with a core for itself, on 16 connections that are kept alive and have one request at a time, against a bare one
-by turns; \`http.mjs\` says what such differences come from. What each row does is in the file of its name.
+by turns, each with a young generation of 16 MB; \`http.mjs\` says what such differences come from. What each row does is
+in the file of its name.
 
 ${tables.join('\n\n')}
 `

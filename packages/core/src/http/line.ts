@@ -7,7 +7,7 @@ export const KEY: unique symbol = Symbol.for('@narthex/core/http/exchanges/v1')
 
 /**
  * A response with the exchange that has followed it first, where its connection has none: a property more is dear where
- * a response has a hidden class of its own (`FrameworkView`). A Map by response would cost the collector 3 µs a request: it keeps
+ * a framework reshapes responses (`FrameworkView`). A Map by response would cost the collector 3 µs a request: it keeps
  * what was in the tables that it has outgrown (`express` in benchmarks).
  */
 export interface Followed {
