@@ -8,6 +8,7 @@ import {
   type HttpMetricsOptions,
   metricsHandler,
   type MetricsHandlerOptions,
+  ownSymbolOf,
 } from '@narthex/core/http'
 import type {
   FastifyInstance,
@@ -254,14 +255,10 @@ let headersKey: symbol | undefined
 
 /** Of an answer that Fastify has sent: whoever writes to the response itself may have left none here. */
 function contentTypeOf(reply: FastifyReply): string | undefined {
-  headersKey ??= symbolOf(reply, 'fastify.reply.headers') ?? Symbol('none')
+  headersKey ??= ownSymbolOf(reply, 'fastify.reply.headers') ?? Symbol('none')
   const headers = (reply as unknown as { readonly [key: symbol]: Record<string, unknown> | undefined })[headersKey]
   const type = headers?.['content-type'] ?? reply.getHeader('content-type')
   return type === undefined ? undefined : String(type)
-}
-
-function symbolOf(object: object, description: string): symbol | undefined {
-  return Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description)
 }
 
 /** Fastify passes a prefix to plugins that are not encapsulated, and leaves it to them. */

@@ -1,4 +1,5 @@
 import { type LabelValue, MetricError } from '@narthex/core'
+import { ownSymbolOf } from '@narthex/core/http'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 
 /** What a route may say of its own metrics, in its `config: { metrics: … }`. */
@@ -74,7 +75,7 @@ export function configReader(): ReadConfig {
   }
 
   function findConfig(request: FastifyRequest): RouteConfig {
-    key = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context')
+    key = ownSymbolOf(request, 'fastify.context')
     const context = key && (request as unknown as Record<symbol, { config?: RouteConfig } | undefined>)[key]
     return context?.config ?? (request.routeOptions?.config as RouteConfig | undefined) ?? {}
   }

@@ -1,5 +1,5 @@
 import type { AnyFunction, Registry } from '@narthex/core'
-import { isTargetAt } from '@narthex/core/http'
+import { isTargetAt, ownSymbolOf } from '@narthex/core/http'
 import type { prometheus as prometheusOfFastify, PrometheusOptions } from '@narthex/fastify'
 import { SetMetadata } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
@@ -69,7 +69,7 @@ function putFirst(hooks: unknown[], others: ReadonlySet<unknown>): void {
 
 /** Where Fastify keeps its hooks is no public matter: without them the plugin's stays in its place. */
 function requestHooks(instance: Instance): unknown[] {
-  const key = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.hooks')
+  const key = ownSymbolOf(instance, 'fastify.hooks')
   return (key && (instance as unknown as Record<symbol, { onRequest?: unknown[] }>)[key]?.onRequest) ?? []
 }
 

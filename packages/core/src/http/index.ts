@@ -9,6 +9,7 @@ export { type MetricsServer, startMetricsServer } from './server.ts'
 export { type MetricsServerOptions } from './server-options.ts'
 export { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 export { keepClassOf } from './kept-class.ts'
+export { ownSymbolOf } from './own-symbol.ts'
 export {
   expressPromBundleNaming,
   fastifyMetricsNaming,

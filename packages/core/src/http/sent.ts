@@ -1,5 +1,6 @@
 import { OutgoingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
+import { ownSymbolOf } from './own-symbol.ts'
 
 /**
  * Where Node keeps the headers that were set, without a call and lower-casing for each answer. Node's own affair. Looked
@@ -54,6 +55,5 @@ function streamOf(response: ServerResponse): ServerHttp2Stream | undefined {
 /** Those of HTTP/2 have none, and say nothing of others. */
 function keyOfHeaders(response: ServerResponse): symbol | undefined {
   if (!(response instanceof OutgoingMessage)) return undefined
-  const key = Object.getOwnPropertySymbols(response).find(({ description }) => description === 'kOutHeaders')
-  return key ?? Symbol('none')
+  return ownSymbolOf(response, 'kOutHeaders') ?? Symbol('none')
 }
