@@ -116,16 +116,17 @@ async function removeAbandoned(directory: string, files: readonly string[]): Pro
   for (const file of abandoned) await rm(path.join(directory, file), { force: true })
 }
 
-const TEMPORARY = /^\.(?:archive-\d+\.)?(.*?)(?:\.snapshot)?\.tmp$/
+const TEMPORARY = /^\.(?:archive-\d+\.|last\.)?(.*?)(?:\.snapshot)?\.tmp$/
 
 async function removeAll(directory: string, files: readonly string[]): Promise<void> {
   for (const file of files) {
     await rm(path.join(directory, file), { force: true })
     await rm(path.join(directory, temporaryName(file)), { force: true })
+    await rm(path.join(directory, temporaryName(file, 'last')), { force: true })
   }
 }
 
-/** Where a file is written before it takes its name. */
-export function temporaryName(file: string): string {
-  return `.${file}.tmp`
+/** Where a file is written before it takes its name; the last time apart from those before. */
+export function temporaryName(file: string, time?: 'last'): string {
+  return time === undefined ? `.${file}.tmp` : `.${time}.${file}.tmp`
 }

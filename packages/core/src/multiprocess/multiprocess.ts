@@ -140,6 +140,7 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
     this.#end()
     await Promise.all([this.#running, this.#absorbing])
     this.#file.writeLast(() => this.#snapshots.takeLast())
+    this.#forgetEnding()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -265,17 +266,22 @@ export class Multiprocess implements PageView, Gatherer, AsyncDisposable {
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     if (process.listenerCount(signal) > 1) return
     this.#onExit()
+    this.#forgetEnding()
     process.kill(process.pid, signal)
   }
 
   #end(): void {
     this.#isStopped = true
     clearInterval(this.#timer)
-    process.off('exit', this.#onExit)
-    if (isMainThread) for (const signal of SIGNALS) process.off(signal, this.#onSignal)
     inUse.delete(this.directory)
     if (process.env[DIRECTORY_VARIABLE] === this.directory) delete process.env[DIRECTORY_VARIABLE]
     if (this.#registry.view === this) this.#registry.showThrough(undefined)
+  }
+
+  /** The last snapshot is written: until then the process may end at any time, while it is stopped as well. */
+  #forgetEnding(): void {
+    process.off('exit', this.#onExit)
+    if (isMainThread) for (const signal of SIGNALS) process.off(signal, this.#onSignal)
   }
 
   #count(cause: Cause, message?: string): void {

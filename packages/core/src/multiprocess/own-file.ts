@@ -12,6 +12,7 @@ export class OwnFile {
   readonly #directory: string
   readonly #file: string
   readonly #temporary: string
+  readonly #temporaryLast: string
   readonly #onLoss: (loss: WriteLoss, message: string) => void
   #isReady = false
   #written: Uint8Array | undefined = undefined
@@ -22,6 +23,7 @@ export class OwnFile {
     this.#directory = directory
     this.#file = path.join(directory, name)
     this.#temporary = path.join(directory, temporaryName(name))
+    this.#temporaryLast = path.join(directory, temporaryName(name, 'last'))
     this.#onLoss = onLoss
   }
 
@@ -53,16 +55,20 @@ export class OwnFile {
     this.#isBehind = !(await this.#tryToWrite(bytes))
   }
 
-  /** Writes at once, and for the last time. */
+  /**
+   * Writes at once, and for the last time. A write that is under way goes on in a thread of its own: it may still open
+   * and fill its temporary file, so this one has another; and put it in place, so that one is taken away first.
+   */
   writeLast(bytes: () => Uint8Array): void {
     this.#isClosed = true
     if (!this.prepare()) return
     try {
-      writeFileSync(this.#temporary, bytes(), { mode: FILE_MODE })
-      renameSync(this.#temporary, this.#file)
+      rmSync(this.#temporary, { force: true })
+      writeFileSync(this.#temporaryLast, bytes(), { mode: FILE_MODE })
+      renameSync(this.#temporaryLast, this.#file)
     } catch (error) {
       this.#onLoss('write', messageOf(error))
-      rmSync(this.#temporary, { force: true })
+      rmSync(this.#temporaryLast, { force: true })
     }
   }
 
@@ -72,6 +78,8 @@ export class OwnFile {
       await this.#put(bytes)
       return true
     } catch (error) {
+      // The last snapshot has taken its place.
+      if (this.#isClosed) return false
       if (codeOf(error) !== 'ENOENT') {
         this.#onLoss('write', messageOf(error))
         return false
@@ -85,7 +93,7 @@ export class OwnFile {
       await this.#put(bytes)
       return true
     } catch (error) {
-      this.#onLoss('write', messageOf(error))
+      if (!this.#isClosed) this.#onLoss('write', messageOf(error))
       return false
     }
   }

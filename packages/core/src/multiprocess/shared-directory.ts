@@ -119,22 +119,31 @@ export function generationOf(file: string): number {
 
 async function readPart(directory: string, file: string, losses: [ReadLoss, string][]): Promise<FoundPart | undefined> {
   const participant = participantOf(file) as Participant
+  // Before the file is opened: whoever ends after that has another one by its last word.
+  const world = worldNow()
+  const life = lifeOf(participant, world)
   const handle = await openIfThere(path.join(directory, file)).catch(() => losses.push(['read', file]))
   if (typeof handle !== 'object') return undefined
   try {
     const { mtimeMs } = await handle.stat()
     const snapshot = await snapshotOf(handle, file, losses)
     if (snapshot === undefined) return undefined
-    return { ...judged(participant, snapshot, mtimeMs / 1000), snapshot }
+    return { ...judged(participant, snapshot, { life, world, writtenAt: mtimeMs / 1000 }), snapshot }
   } finally {
     await handle.close()
   }
 }
 
+/** What was seen of a thread, from this world, and of its file. */
+interface Seen {
+  readonly life: Life
+  readonly world: string
+  readonly writtenAt: number
+}
+
 /** What can be said of a snapshot's thread: whether it runs, and whether it does anything. */
-function judged(participant: Participant, { head }: Snapshot, writtenAt: number): Omit<FoundPart, 'snapshot'> {
-  const world = worldNow()
-  const life: Life = lifeOf(participant, world)
+function judged(participant: Participant, { head }: Snapshot, seen: Seen): Omit<FoundPart, 'snapshot'> {
+  const { life, world, writtenAt } = seen
   const silent = Date.now() / 1000 - writtenAt
   const isSilent = silent > Math.max((head.interval / 1000) * SILENT_INTERVALS, LEAST_SILENT_SECONDS)
   const isRunning = life === 'live' || (life === 'foreign' && silent < FOREIGN_SECONDS)

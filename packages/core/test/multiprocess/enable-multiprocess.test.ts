@@ -156,17 +156,18 @@ it('ends by a signal as it would have without, with its last snapshot', async ()
   const folder = temporaryFolder()
   const directory = join(folder, 'shared')
   const program = bundled(new URL('programs/signalled.mjs', import.meta.url), folder)
-  for (const [signal, listens] of [
+  for (const [signal, does] of [
     ['SIGTERM', ''],
     ['SIGINT', ''],
     ['SIGTERM', 'listens'],
+    ['SIGTERM', 'stops'],
   ]) {
-    const ended = spawnSync(process.execPath, [program, directory, signal as string, listens as string], {
+    const ended = spawnSync(process.execPath, [program, directory, signal as string, does as string], {
       timeout: 60_000,
     })
-    if (listens === '') expect(ended.signal).toBe(signal)
+    if (does !== 'listens') expect(ended.signal).toBe(signal)
     else expect(ended).toMatchObject({ status: 3, signal: null })
   }
   const { registry } = enabled(directory)
-  expect(linesOf(await registry.metrics())).toMatchObject({ c_total: 3 })
+  expect(linesOf(await registry.metrics())).toMatchObject({ c_total: 4 })
 })
