@@ -2,6 +2,7 @@ import { type LabelValue, MetricError, type Registry } from '@narthex/core'
 import {
   type AdapterOptions,
   adapterParts,
+  Arrivals,
   Exchange,
   type FrameworkView,
   HttpMetrics,
@@ -84,9 +85,13 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   const metrics = new HttpMetrics<FastifyRequest>(recorderOptions())
   const { registry } = metrics
   const hasIgnore = options.ignore !== undefined
+  // A function is for Fastify's requests.
+  const ignoresPaths = hasIgnore && typeof options.ignore !== 'function'
   const scrapes = new WeakMap<RawRequest, FastifyRequest>()
   const serveMetrics = metricsHandler(pageOptions())
-  const servers = new Set<RawServer>()
+  const arrivals = new Arrivals(onArrival)
+  /** Each with what ends listening to it. */
+  const servers = new Map<RawServer, () => void>()
   const early = new WeakSet<RouteConfig>()
   // By its identity the page is told from the application's own routes: other instances of the plugin leave it out.
   const page: RouteMetricsOptions = { skip: true }
@@ -133,19 +138,23 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
     }
   }
 
-  /** The first sight of a request: of some, Fastify's hooks see nothing. */
-  function onServerRequest(raw: RawRequest, response: RawResponse): void {
+  /** A request that Fastify's hooks do not see, or not yet. */
+  function onArrival(raw: RawRequest, response: RawResponse, start: number): void {
     try {
       const target = raw.url as string
-      if (!recordScrapes && pageUrl !== undefined && target.startsWith(pageUrl) && pathOf(target) === pageUrl) return
-      if (hasIgnore && typeof options.ignore !== 'function' && metrics.ignores(pathOf(target), raw as never)) return
-      metrics.follow(undefined, raw as never, raw, response)
+      if (!recordScrapes && isOfPage(target)) return
+      if (ignoresPaths && metrics.ignores(pathOf(target), raw as never)) return
+      metrics.follow(undefined, raw as never, raw, response, undefined, start)
     } catch {
       registry.countLoss('hook_errors', 'record')
     }
   }
 
-  /** The first sight of what Fastify makes of a request, and the only one where it did not come from the server. */
+  function isOfPage(target: string): boolean {
+    return pageUrl !== undefined && target.startsWith(pageUrl) && pathOf(target) === pageUrl
+  }
+
+  /** The first sight of what Fastify makes of a request, which may not have come from a server. */
   function onRequest(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
     let own: RouteMetricsOptions | undefined
     try {
@@ -162,7 +171,8 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   function follow(request: FastifyRequest, reply: FastifyReply, own: RouteMetricsOptions | undefined): void {
     const raw = request.raw as RawRequest
     const response = reply.raw as RawResponse
-    if (isRoot) {
+    const start = arrivals.take(response)
+    if (isRoot && start === undefined) {
       // Upgrades are handed to the router by who keeps their sockets, for as long as those live: no request ends there.
       // `headers` would be made for this alone.
       if ((raw as { upgrade?: boolean }).upgrade === true && Exchange.of(response, registry) === undefined) return
@@ -170,7 +180,7 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
       if (server !== undefined && server !== fastify.server) findServer(server)
     }
     const isLeftOut = own === page ? !recordScrapes : own?.skip === true || (hasIgnore && isIgnored(request))
-    if (!isLeftOut) metrics.follow(view, request, raw, response, reply)
+    if (!isLeftOut) metrics.follow(view, request, raw, response, reply, start)
     else metrics.leaveOut(response)
     if (own?.buckets !== undefined) setBucketsOfEarly(readConfig(request), own.buckets)
   }
@@ -195,12 +205,11 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   }
 
   function listenTo(server: RawServer): void {
-    servers.add(server)
-    server.prependListener('request', onServerRequest)
+    servers.set(server, arrivals.listenTo(server))
   }
 
   function onClose(_instance: FastifyInstance, done: HookHandlerDoneFunction): void {
-    for (const server of servers) server.off('request', onServerRequest)
+    for (const stop of servers.values()) stop()
     done()
   }
 

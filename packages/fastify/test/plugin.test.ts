@@ -611,11 +611,38 @@ describe.each(versions)('%s', (_name, fastify) => {
         return server
       },
     })
+    const before = server.rawListeners('request')
     await app.register(prometheus, { registry: new Registry() })
     await app.ready()
-    expect(server.listenerCount('request')).toBe(2)
+    expect(server.rawListeners('request')).not.toEqual(before)
+    expect(server.listeners('request')).toContain(app.routing)
     await app.close()
-    expect(server.listenerCount('request')).toBe(1)
+    expect(server.rawListeners('request')).toEqual(before)
+  })
+
+  it('keeps its place among the listeners of others, and does nothing there when the application is closed', async () => {
+    const server = createServer()
+    const app = create({ serverFactory: (handler) => server.on('request', handler as never) })
+    const registry = new Registry()
+    const order: string[] = []
+    await app.register(prometheus, { registry })
+    server.prependListener('request', () => order.push('before'))
+    server.on('request', () => order.push('after'))
+    app.addHook('onRequest', async () => void order.push('hook'))
+    app.get('/', () => 'found')
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    expect(await send((server.address() as AddressInfo).port, '/')).toBe(200)
+    expect(order).toEqual(['before', 'hook', 'after'])
+    await app.close()
+    const page = await registry.metrics()
+    expect(countsOf(page)).toEqual(['GET / 200 1'])
+    // Fastify answers all that still comes by itself.
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    expect(await send((server.address() as AddressInfo).port, '/')).toBe(503)
+    server.close()
+    expect(order).toEqual(['before', 'hook', 'after', 'before', 'after'])
+    expect(await registry.metrics()).toBe(page)
   })
 })
 

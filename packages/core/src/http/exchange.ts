@@ -76,15 +76,13 @@ export class Exchange<Request> {
   /** Whether what the request and the response have is read by its name: who saw them first did not reshape them. */
   readonly isPlain: boolean
   /** On the monotonic clock, in seconds. */
-  readonly start: number = requestSeconds()
+  readonly start: number
   request: Request
   /** What the framework has for the response, where its view asks for it. */
   reply: unknown = undefined
   view: FrameworkView<Request> | undefined
   /** Held from beginning to end: a gauge whose series was removed in between is not taken below zero. */
   tally: { end(): void } | undefined = undefined
-  /** `http` or `https`, where somebody asks: at the end, HTTP/2 has no connection to tell from. */
-  scheme = ''
   /** When the headers were sent, and the status in them; only kept where somebody asks for headers. */
   headersAt = 0
   status = 0
@@ -119,6 +117,7 @@ export class Exchange<Request> {
     response: ServerResponse,
     method: string,
     isPlain: boolean,
+    start: number = requestSeconds(),
   ) {
     this.owner = owner
     this.listener = listener
@@ -128,6 +127,7 @@ export class Exchange<Request> {
     this.response = response
     this.method = method
     this.isPlain = isPlain
+    this.start = start
   }
 
   /** Begins to follow. `connection` and `first` are what `connectionOf` and {@link Exchange.firstAt} give. */

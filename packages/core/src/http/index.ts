@@ -7,6 +7,7 @@ export { type AllowedTarget, probeHandler, type ProbeHandlerOptions } from './pr
 export { type AcceptedCredentials } from './credentials.ts'
 export { type MetricsServer, startMetricsServer } from './server.ts'
 export { type MetricsServerOptions } from './server-options.ts'
+export { type ArrivalListener, Arrivals } from './arrivals.ts'
 export { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 export { keepClassOf } from './kept-class.ts'
 export { ownSymbolOf } from './own-symbol.ts'

@@ -13,7 +13,7 @@ import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
 import { connectionOf } from './line.ts'
 import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
-import { MethodTally, RequestTally } from './request-tally.ts'
+import { type MethodTally, RequestTally, SchemeTally } from './request-tally.ts'
 import { contentTypeSent, statusSent } from './sent.ts'
 import { isStreamType } from './stream-type.ts'
 import { exemplarOf } from './traceparent.ts'
@@ -142,7 +142,8 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   /**
    * Follows a request to its end. A response that is followed already, by an adapter mounted twice or by a server that
    * is instrumented itself, is counted once; a view that comes later tells what the first one could not. `reply` is what
-   * the framework has for the response, for the view.
+   * the framework has for the response, for the view; `start` is when the request came, where that is not now, as
+   * `Arrivals` tells.
    */
   follow(
     view: FrameworkView<Request> | undefined,
@@ -150,6 +151,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     raw: IncomingMessage,
     response: ServerResponse,
     reply?: unknown,
+    start?: number,
   ): void {
     const latest = Exchange.latest(response)
     const isPlain = latest?.isPlain ?? view?.reshapes !== true
@@ -160,13 +162,9 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
       return
     }
-    const tally =
-      this.#names === OTEL_NAMES
-        ? this.#tallyOfScheme(raw)
-        : this.#tally.of(isPlain ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
-    const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, isPlain)
+    const tally = this.#tallyOf(raw, isPlain)
+    const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, isPlain, start)
     exchange.begin(connection, first)
-    if (this.#names === OTEL_NAMES) exchange.scheme = schemeOf(raw)
     if (exchange.isSettled) return
     exchange.reply = reply
     exchange.tally = tally
@@ -246,7 +244,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const labels = this.#tally.labels(exchange.method, route, status)
     if (this.#names === OTEL_NAMES) {
       labels.push(
-        exchange.scheme || schemeOf(exchange.raw),
+        exchange.tally instanceof SchemeTally ? exchange.tally.scheme : schemeOf(exchange.raw),
         !isComplete ? 'client_disconnected' : status >= 500 ? String(status) : '',
       )
     }
@@ -307,10 +305,16 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     }
   }
 
+  #tallyOf(raw: IncomingMessage, isPlain: boolean): MethodTally {
+    if (this.#names === OTEL_NAMES) return this.#tallyOfScheme(raw)
+    return this.#tally.of(isPlain ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
+  }
+
   /** Its gauge tells schemes apart: no tally of a method is that of others. */
-  #tallyOfScheme(raw: IncomingMessage): MethodTally {
+  #tallyOfScheme(raw: IncomingMessage): SchemeTally {
     const method = this.#tally.methodLabel(raw.method)
-    return new MethodTally(method, this.#inFlight?.labels(method, schemeOf(raw)), true)
+    const scheme = schemeOf(raw)
+    return new SchemeTally(method, scheme, this.#inFlight?.labels(method, scheme))
   }
 
   /**

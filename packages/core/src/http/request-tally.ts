@@ -60,6 +60,16 @@ export class MethodTally {
   }
 }
 
+/** Of one request that tells `http` from `https`: at its end, HTTP/2 has no connection to tell from. */
+export class SchemeTally extends MethodTally {
+  readonly scheme: string
+
+  constructor(method: string, scheme: string, inFlight: GaugeChild | undefined) {
+    super(method, inFlight, true)
+    this.scheme = scheme
+  }
+}
+
 /**
  * Counts requests whose labels depend on method, route and status alone. Between two requests a server has so much else
  * to do that the processor has forgotten what counting needs: many in a row cost little more than one by itself (`koa`
