@@ -45,9 +45,10 @@ interface Shared {
   /** Whether Node has been heard to let go of a response that has ended. */
   isTold: boolean
   /**
-   * The first exchange of the response that was seen last, until its end: who asks for one does so mostly while the
-   * request is still being given from one to the next. What a connection or a response has of exchanges is 400
-   * instructions away with Express (`instructions` in benchmarks).
+   * The first exchange of the response that was seen last, until its end, where a framework reshapes responses: who asks
+   * for one does so mostly while the request is still being given from one to the next, and what the connection has of
+   * exchanges is 400 instructions away with Express (`instructions` in benchmarks). Elsewhere it is next to nothing, and
+   * less than what the collector has to note here.
    */
   latest: AnyExchange | undefined
 }
@@ -159,7 +160,7 @@ export class Exchange<Request> {
     return Exchange.latest(response) ?? Exchange.firstAt(connectionOf(response), response)
   }
 
-  /** As {@link first}, where the response is the one that was seen last: a look that costs next to nothing. */
+  /** As {@link first}, where the response is reshaped and was seen last: a look that costs next to nothing. */
   static latest(response: ServerResponse): AnyExchange | undefined {
     const { latest } = shared
     return latest?.response === response ? latest : undefined
@@ -184,7 +185,7 @@ keepClassOf(new Exchange({}, {} as never, undefined, {}, {} as never, {} as neve
 /** Of the first one of a response. As a private method it would put a property more on each, which tells its class. */
 function beginFirst(exchange: AnyExchange, connection: Connection | null): void {
   const { raw, response } = exchange
-  shared.latest = exchange
+  if (!exchange.isPlain) shared.latest = exchange
   const hasTurn = connection?._httpMessage === response && connection.destroyed === false
   let line = connection?.[KEY]
   // A response that has ended was told of before, if at all.
