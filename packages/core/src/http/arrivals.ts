@@ -54,7 +54,8 @@ export class Arrivals {
       this.#response = response
       this.#start = start
       try {
-        own.call(server, request, response)
+        // A Promise, if it is one, is for who gives the server its requests.
+        return own.call(server, request, response)
       } finally {
         const isTaken = this.#response !== response
         this.#response = outer

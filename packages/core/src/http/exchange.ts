@@ -47,8 +47,7 @@ interface Shared {
   /**
    * The first exchange of the response that was seen last, until its end, where a framework reshapes responses: who asks
    * for one does so mostly while the request is still being given from one to the next, and what the connection has of
-   * exchanges is 400 instructions away with Express (`instructions` in benchmarks). Elsewhere it is next to nothing, and
-   * less than what the collector has to note here.
+   * exchanges is 400 instructions away with Express (`instructions` in benchmarks), and elsewhere next to none.
    */
   latest: AnyExchange | undefined
 }

@@ -78,6 +78,15 @@ it('a listener that throws costs nothing but what it costs without', () => {
   expect(told[0]).toBe('/a')
 })
 
+it('a Promise of its listener is still for the server', async () => {
+  const server = createServer(async () => {
+    throw new Error('late')
+  })
+  new Arrivals(() => {}).listenTo(server)
+  const [both] = server.rawListeners('request')
+  await expect(both?.call(server)).rejects.toThrow('late')
+})
+
 it('of several listeners it is the first, as it is with one that is already put around another', () => {
   const told: string[] = []
   const server = createServer(() => void told.push('own'))
