@@ -36,7 +36,8 @@ const TURN_SECONDS = 0.7
 const CYCLES = 8
 const [, , framework, ...variants] = process.argv
 
-// Two of the same differ by some 0.7 µs: there are two bare ones, apart from each other in order, and their mean counts.
+// Two of the same differ by 0.7 µs of Koa's 38 in six rounds: there are two bare ones, apart in order, and their mean
+// counts.
 const at = variants.indexOf('bare')
 const started = variants.toSpliced(at + 2 <= variants.length ? at + 2 : at - 1, 0, 'bare')
 const servers = []

@@ -50,7 +50,7 @@ export function rowsFor({ quick }) {
     const together = ['bare', 'narthex', ...peers]
     const row = {
       framework,
-      // Each is the first of one.
+      // Each is the first as often as the others.
       run: {
         file: 'http.mjs',
         together,

@@ -7,6 +7,7 @@ import {
   type FrameworkView,
   HttpMetrics,
   type HttpMetricsOptions,
+  isTargetAt,
   metricsHandler,
   type MetricsHandlerOptions,
   ownSymbolOf,
@@ -142,16 +143,12 @@ async function plugin(fastify: FastifyInstance, options: PrometheusOptions & Reg
   function onArrival(raw: RawRequest, response: RawResponse, start: number): void {
     try {
       const target = raw.url as string
-      if (!recordScrapes && isOfPage(target)) return
+      if (!recordScrapes && pageUrl !== undefined && isTargetAt(pageUrl, target)) return
       if (ignoresPaths && metrics.ignores(pathOf(target), raw as never)) return
       metrics.follow(undefined, raw as never, raw, response, undefined, start)
     } catch {
       registry.countLoss('hook_errors', 'record')
     }
-  }
-
-  function isOfPage(target: string): boolean {
-    return pageUrl !== undefined && target.startsWith(pageUrl) && pathOf(target) === pageUrl
   }
 
   /** The first sight of what Fastify makes of a request, which may not have come from a server. */

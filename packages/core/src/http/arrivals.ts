@@ -17,7 +17,7 @@ export type ArrivalListener = (request: IncomingMessage, response: ServerRespons
  */
 export class Arrivals {
   readonly #onUntaken: ArrivalListener
-  /** That of the request that Fastify is just given, until it is taken. */
+  /** That of the request that the framework is just given, until it is taken. */
   #response: ServerResponse | undefined = undefined
   #start = 0
 

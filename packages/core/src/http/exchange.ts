@@ -106,7 +106,7 @@ export class Exchange<Request> {
 
   /**
    * Follows nothing before {@link begin}: so it is small enough to be made where it is asked for. `owner` tells exchanges
-   * of different registries apart: a response has one of each.
+   * of different registries apart: a response has one of each. `start` is when the request came, where that is not now.
    */
   constructor(
     owner: object,
