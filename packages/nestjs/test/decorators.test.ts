@@ -283,8 +283,9 @@ describe('a decorated method', () => {
     expect([clashing.one(), clashing.two(), clashing.two()]).toEqual(['one', 'two', 'two'])
     expect(value('clash_total', { a: '1' })).toBe(1)
     expect(value('narthex_hook_errors_total', { hook: 'Counted' })).toBe(3)
-    expect(warn).toHaveBeenCalledOnce()
-    expect(warn.mock.calls[0]?.[0]).toContain('@Counted() of Clashing.two measures nothing: MetricError: ')
+    // Nest 10 warns of modules that take it more than 10 ms to tell apart, which any does on a busy machine.
+    const ours = warn.mock.calls.map(([message]) => String(message)).filter((message) => message.includes('@Counted()'))
+    expect(ours).toEqual([expect.stringContaining('@Counted() of Clashing.two measures nothing: MetricError: ')])
   })
 
   it('keeps its name, its length and all metadata, from decorators above and below', () => {
