@@ -59,8 +59,7 @@ export class RequestTrail {
 
   /** The request is answered at `path` of where it is. */
   static enter(context: Context, path: Path): void {
-    const trail = ((context as Tracked)[TRAIL] ??= new RequestTrail())
-    trail.give(context, trail.mount === undefined ? '' : (trail.mountAt(context.path)?.template ?? ''), path)
+    trailOf(context).enter(context, path)
   }
 
   /** The template that has answered; `undefined` where nothing has matched. */
@@ -73,6 +72,10 @@ export class RequestTrail {
       answered !== undefined && body === context.response.body && Math.abs(status) === response.statusCode
     const { base, path } = isAnother ? answered : trail
     return templateOf(base, path, matched) ?? middlewareAt(base, response)
+  }
+
+  enter(context: Context, path: Path): void {
+    this.give(context, this.mount === undefined ? '' : (this.mountAt(context.path)?.template ?? ''), path)
   }
 
   give(context: Context, base: string, path: Path | undefined): void {
@@ -105,6 +108,10 @@ export class RequestTrail {
 
 keepClassOf(new RequestTrail())
 
+function trailOf(context: Tracked): RequestTrail {
+  return (context[TRAIL] ??= new RequestTrail())
+}
+
 /** Headers that are out are an answer, whatever the status: some applications write to the response themselves. */
 function statusOf({ res }: Context): number {
   return res.headersSent ? -res.statusCode : res.statusCode
@@ -119,10 +126,10 @@ function getRoute(this: Tracked): unknown {
 }
 
 function setRoute(this: Tracked, path: unknown): void {
-  const trail = (this[TRAIL] ??= new RequestTrail())
+  const trail = trailOf(this)
   trail.route = path
   try {
-    if (typeof path === 'string' || path instanceof RegExp) RequestTrail.enter(this, path)
+    if (typeof path === 'string' || path instanceof RegExp) trail.enter(this, path)
   } catch {
     // The name of the route is lost, the request is not.
   }
@@ -133,7 +140,7 @@ function getMountPath(this: Tracked): unknown {
 }
 
 function setMountPath(this: Tracked, mountPath: unknown): void {
-  const trail = (this[TRAIL] ??= new RequestTrail())
+  const trail = trailOf(this)
   trail.mountPath = mountPath
   try {
     if (typeof mountPath === 'string') trail.enterMount(this, mountPath)

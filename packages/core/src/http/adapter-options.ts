@@ -51,9 +51,14 @@ export function adapterParts<Request>(
 
 /** Whether a request target, as the client sent it, is for `path`; undefined where only a parser can tell (a whole URL). */
 export function isTargetAt(path: string, target: string): boolean | undefined {
-  if (!target.startsWith('/')) return undefined
-  return target.startsWith(path) && (target.length === path.length || target[path.length] === '?')
+  if (target.charCodeAt(0) !== SLASH) return undefined
+  // Where a path would end is the first thing that almost all others have otherwise: its whole is not compared with each.
+  const { length } = path
+  return (target.length === length || target.charCodeAt(length) === QUESTION_MARK) && target.startsWith(path)
 }
+
+const SLASH = 0x2f
+const QUESTION_MARK = 0x3f
 
 function pick<Options extends object>(options: Options, names: readonly string[]): Partial<Options> {
   const given = Object.entries(options).filter(([name, value]) => value !== undefined && names.includes(name))

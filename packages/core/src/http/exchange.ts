@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { requestSeconds } from './clock.ts'
 import { keepClassOf } from './kept-class.ts'
-import { type Connection, connectionOf, type Followed, keepAtResponse, KEY, Line } from './line.ts'
+import { type Connection, connectionAt, firstOn, keepAtResponse, KEY, Line } from './line.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
@@ -30,11 +30,18 @@ export interface ExchangeListener<Request> {
   headersSent?: ((exchange: Exchange<Request>) => void) | undefined
   /** The first part of an answer that is not given whole, with its headers, has gone out. */
   partSent(exchange: Exchange<Request>, response: ServerResponse): void
-  /** `isComplete` tells an answer that was given to its end from one that the client did not wait for. */
-  settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void
+  /**
+   * `isComplete` tells an answer that was given to its end from one that the client did not wait for; `end` is when that
+   * was, on the clock of `start`.
+   */
+  settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean, end: number): void
 }
 
-/** Which framework's request it holds is its listener's affair. */
+/**
+ * Which framework's request it holds is its listener's affair. Its flags are compared with `true` and `false` wherever
+ * that is done with each request: the engine does not know that they are nothing else, and what it makes of `if (flag)`
+ * is up to ten instructions, and 70 bytes (`--print-opt-code`).
+ */
 type AnyExchange = Exchange<unknown>
 
 interface Shared {
@@ -106,7 +113,9 @@ export class Exchange<Request> {
 
   /**
    * Follows nothing before {@link begin}: so it is small enough to be made where it is asked for. `owner` tells exchanges
-   * of different registries apart: a response has one of each. `start` is when the request came, where that is not now.
+   * of different registries apart: a response has one of each. `start` is when the request came: read here, the clock
+   * would stand between the making of an object and its fields, each of which had to tell the collector of itself then
+   * (100 instructions of a request of Koa's: `instructions` in benchmarks).
    */
   constructor(
     owner: object,
@@ -117,7 +126,7 @@ export class Exchange<Request> {
     response: ServerResponse,
     method: string,
     isPlain: boolean,
-    start: number = requestSeconds(),
+    start: number,
   ) {
     this.owner = owner
     this.listener = listener
@@ -130,12 +139,12 @@ export class Exchange<Request> {
     this.start = start
   }
 
-  /** Begins to follow. `connection` and `first` are what `connectionOf` and {@link Exchange.firstAt} give. */
-  begin(connection: Connection | null | undefined, first: AnyExchange | undefined): void {
-    const { listener, raw, response, view } = this
+  /** Begins to follow. `connection` and `first` are what `connectionOf` and `firstOn` give. */
+  begin(connection: Connection | undefined, first: AnyExchange | undefined): void {
+    const { listener, response, view } = this
     if (listener.headersSent !== undefined || view?.headersSent !== undefined) tellOfHeaders(response)
     const self = this as unknown as AnyExchange
-    if (first === undefined) return beginFirst(self, connection ?? (raw.socket as Connection | null))
+    if (first === undefined) return beginFirst(self, connection)
     this.next = first.next
     first.next = self
     if (first.isSettled) settleLate(self, first.isComplete)
@@ -156,19 +165,8 @@ export class Exchange<Request> {
 
   /** The exchange that has followed a response first. */
   static first(response: ServerResponse): AnyExchange | undefined {
-    return Exchange.latest(response) ?? Exchange.firstAt(connectionOf(response), response)
-  }
-
-  /** As {@link first}, where the response is reshaped and was seen last: a look that costs next to nothing. */
-  static latest(response: ServerResponse): AnyExchange | undefined {
     const { latest } = shared
-    return latest?.response === response ? latest : undefined
-  }
-
-  /** As {@link first}, for whoever has its connection already. */
-  static firstAt(connection: Connection | null | undefined, response: ServerResponse): AnyExchange | undefined {
-    const line = connection?.[KEY]
-    return line === undefined ? (response as Followed)[KEY] : line.of(response)
+    return latest?.response === response ? latest : firstOn(connectionAt(response), response)
   }
 
   /** The exchange of `owner` among those that follow the same response, of which this is the first. */
@@ -179,23 +177,33 @@ export class Exchange<Request> {
   }
 }
 
-keepClassOf(new Exchange({}, {} as never, undefined, {}, {} as never, {} as never, '', true))
+keepClassOf(new Exchange({}, {} as never, undefined, {}, {} as never, {} as never, '', true, 0.5))
 
 /** Of the first one of a response. As a private method it would put a property more on each, which tells its class. */
-function beginFirst(exchange: AnyExchange, connection: Connection | null): void {
+function beginFirst(exchange: AnyExchange, connection: Connection | undefined): void {
+  const { response } = exchange
+  if (exchange.isPlain === false) shared.latest = exchange
+  const line = connection?.[KEY]
+  // As it mostly is.
+  if (line?.isOpen === true && connection?._httpMessage === response) {
+    line.begin(exchange)
+    if (shared.isTold === false) response.on('finish', onEnd)
+  } else beginAt(exchange, connection, line)
+}
+
+function beginAt(exchange: AnyExchange, connection: Connection | undefined, known: Line | undefined): void {
   const { raw, response } = exchange
-  if (!exchange.isPlain) shared.latest = exchange
   const hasTurn = connection?._httpMessage === response && connection.destroyed === false
-  let line = connection?.[KEY]
   // A response that has ended was told of before, if at all.
   if (!hasTurn && isOver(raw, response)) {
-    keepAtResponse(exchange, line)
+    keepAtResponse(exchange, known)
     return settleLate(exchange, response.writableEnded)
   }
+  let line = known
   if (line === undefined) {
     if (!shared.isListening) listen()
     tellOfParts(response)
-    if (typeof connection?.server !== 'object' || raw.httpVersionMajor !== 1) {
+    if (typeof connection?.server !== 'object') {
       response.on('finish', onEnd)
       response.on('close', onEnd)
       return keepAtResponse(exchange, undefined)
@@ -204,7 +212,8 @@ function beginFirst(exchange: AnyExchange, connection: Connection | null): void 
     connection.once?.('close', onConnectionEnd)
   }
   if (!shared.isTold) response.on('finish', onEnd)
-  line.begin(exchange, hasTurn)
+  if (hasTurn) line.begin(exchange)
+  else line.keep(exchange)
 }
 
 /** Nobody tells of the end again, and one that was told of is not counted here. */
@@ -213,7 +222,7 @@ function settleLate(exchange: AnyExchange, isComplete: boolean): void {
   exchange.isSettled = true
   exchange.isComplete = isComplete
   shared.latest = undefined
-  if (!isComplete) listener.settled(exchange, response, response.writableEnded)
+  if (!isComplete) listener.settled(exchange, response, response.writableEnded, requestSeconds())
 }
 
 /** Whether the end was there first, as where a client leaves while a guard thinks: nobody tells of it again. */
@@ -222,33 +231,35 @@ function isOver(raw: IncomingMessage, response: ServerResponse): boolean {
   return response.closed || response.writableFinished || raw.socket?.destroyed === true
 }
 
-function settle(first: AnyExchange, isComplete: boolean): void {
+function settle(first: AnyExchange, isComplete: boolean, end: number): void {
   const { response } = first
   if (shared.latest === first) shared.latest = undefined
-  if (isComplete) first.line?.drop(first)
+  if (isComplete === true) first.line?.drop(first)
   for (let exchange: AnyExchange | undefined = first; exchange !== undefined; exchange = exchange.next) {
-    if (exchange.isSettled) continue
+    if (exchange.isSettled === true) continue
     exchange.isSettled = true
     exchange.isComplete = isComplete
-    exchange.listener.settled(exchange, response, isComplete)
+    exchange.listener.settled(exchange, response, isComplete, end)
   }
 }
 
 /** An HTTP/2 stream that is cancelled emits `finish` too. */
 function onEnd(this: ServerResponse): void {
   const first = Exchange.first(this)
-  if (first !== undefined) settle(first, this.writableEnded)
+  if (first !== undefined) settle(first, this.writableEnded, requestSeconds())
 }
 
 function onConnectionEnd(this: Connection): void {
-  const { current, others } = this[KEY] as Line
+  const line = this[KEY] as Line
+  const { current, others } = line
+  line.isOpen = false
   if (current !== undefined) settleCutOff(current)
   for (const first of others) settleCutOff(first)
 }
 
 /** Frameworks may still answer an upload that was cut off, with a 400 that nobody gets. */
 function settleCutOff(first: AnyExchange): void {
-  settle(first, first.response.writableEnded && first.raw.complete)
+  settle(first, first.response.writableEnded && first.raw.complete, requestSeconds())
 }
 
 /** Node takes the connection off every response that has ended; an application may do so with one that has not. */
@@ -259,9 +270,9 @@ function listen(): void {
     const line = (connection as Connection)[KEY]
     const first = line?.of(this)
     if (line !== undefined && first !== undefined) {
-      if (first.isPlain ? this.finished : Reflect.get(this, 'finished') === true) {
+      if ((first.isPlain === true ? this.finished : Reflect.get(this, 'finished')) === true) {
         shared.isTold = true
-        settle(first, true)
+        settle(first, true, requestSeconds())
       } else if (!first.isSettled) {
         // It is not the connection's any more when that closes.
         line.keep(first)

@@ -1,4 +1,4 @@
-import { OutgoingMessage, type ServerResponse } from 'node:http'
+import { type IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
 import { keepClassOf } from './kept-class.ts'
 
@@ -24,10 +24,24 @@ export interface Connection {
   [KEY]?: Line
 }
 
+/** The connection that a request came on; with HTTP/2 there is none. */
+export function connectionOf(raw: IncomingMessage, isPlain: boolean): Connection | undefined {
+  if (isPlain === true) return raw.httpVersionMajor === 1 ? (raw.socket as Connection) : undefined
+  return Reflect.get(raw, 'httpVersionMajor') === 1 ? (Reflect.get(raw, 'socket') as Connection) : undefined
+}
+
 /** The connection that a response goes out on, once it has its turn and until it has ended; with HTTP/2 there is none. */
-export function connectionOf(response: ServerResponse, isPlain = false): Connection | null | undefined {
-  if (!(response instanceof OutgoingMessage)) return undefined
-  return (isPlain ? response.socket : Reflect.get(response, 'socket')) as Connection | null
+export function connectionAt(response: ServerResponse): Connection | null | undefined {
+  return response instanceof OutgoingMessage ? (Reflect.get(response, 'socket') as Connection | null) : undefined
+}
+
+/** The exchange that has followed a response first. */
+export function firstOn(
+  connection: Connection | null | undefined,
+  response: ServerResponse,
+): Exchange<unknown> | undefined {
+  const line = connection?.[KEY]
+  return line === undefined ? (response as Followed)[KEY] : line.of(response)
 }
 
 /** What a connection has of exchanges. */
@@ -38,15 +52,18 @@ export class Line {
   readonly others: Set<Exchange<unknown>> = new Set()
   /** Whether one was kept at its response. */
   hasKept = false
+  /** Until the end of the connection was told. */
+  isOpen = true
 
-  begin(exchange: Exchange<unknown>, hasTurn: boolean): void {
+  /** It has its turn. */
+  begin(exchange: Exchange<unknown>): void {
     exchange.line = this
-    if (!hasTurn) return this.keep(exchange)
     this.current = exchange
   }
 
   /** It is open, and not the connection's. */
   keep(exchange: Exchange<unknown>): void {
+    exchange.line = this
     if (this.current === exchange) this.current = undefined
     this.others.add(exchange)
     keepAtResponse(exchange, this)
@@ -61,7 +78,7 @@ export class Line {
   /** The first one of a response. */
   of(response: ServerResponse): Exchange<unknown> | undefined {
     if (this.current?.response === response) return this.current
-    return this.hasKept ? (response as Followed)[KEY] : undefined
+    return this.hasKept === true ? (response as Followed)[KEY] : undefined
   }
 }
 

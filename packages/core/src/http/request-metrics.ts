@@ -11,7 +11,7 @@ import { countBytes } from './byte-count.ts'
 import { requestSeconds } from './clock.ts'
 import { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 import { checkHttpMetricsOptions, type HttpMetricsOptions, ignoreFrom } from './http-metrics-options.ts'
-import { connectionOf } from './line.ts'
+import { connectionOf, firstOn } from './line.ts'
 import { type HttpMetric, type HttpNames, namesFrom, OTEL_NAMES } from './request-labels.ts'
 import { type MethodTally, RequestTally, SchemeTally } from './request-tally.ts'
 import { contentTypeSent, statusSent } from './sent.ts'
@@ -151,12 +151,11 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     raw: IncomingMessage,
     response: ServerResponse,
     reply?: unknown,
-    start?: number,
+    start: number = requestSeconds(),
   ): void {
-    const latest = Exchange.latest(response)
-    const isPlain = latest?.isPlain ?? view?.reshapes !== true
-    const connection = latest === undefined ? connectionOf(response, isPlain) : undefined
-    const first = latest ?? Exchange.firstAt(connection, response)
+    const isPlain = view?.reshapes !== true
+    const connection = connectionOf(raw, isPlain)
+    const first = firstOn(connection, response)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
@@ -165,7 +164,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     const tally = this.#tallyOf(raw, isPlain)
     const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, isPlain, start)
     exchange.begin(connection, first)
-    if (exchange.isSettled) return
+    if (exchange.isSettled === true) return
     exchange.reply = reply
     exchange.tally = tally
     tally.begin()
@@ -182,22 +181,21 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
   partSent(exchange: Exchange<Request>, response: ServerResponse): void {
     try {
       const { reply, view } = exchange
-      if (!isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response, exchange.isPlain))) return
-      exchange.isStream = true
-      exchange.headersAt ||= requestSeconds()
-      this.#streams()?.[0].labels(exchange.method).inc()
+      if (isStreamType(view?.contentType?.(reply) ?? contentTypeSent(response, exchange.isPlain)))
+        this.#beginStream(exchange)
     } catch {
       this.#hookFailed('record')
     }
   }
 
   /** @internal */
-  settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
+  settled(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean, end: number): void {
     exchange.tally?.end()
     // One that was given whole is a stream all the same.
-    if (isComplete && !exchange.hasPart) this.partSent(exchange, response)
+    if (isComplete === true && exchange.hasPart === false) this.partSent(exchange, response)
     try {
-      this.#record(exchange, response, isComplete)
+      if (exchange.isStream === true) this.#endStream(exchange)
+      if (exchange.isLeftOut === false) this.#record(exchange, response, isComplete, end - exchange.start)
     } catch {
       // Whatever it was, the application's answer is out and must not suffer from it.
       this.#hookFailed('record')
@@ -205,17 +203,27 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     exchange.view?.settled?.(exchange.request)
   }
 
-  #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean): void {
-    const seconds = requestSeconds() - exchange.start
-    if (exchange.isStream) this.#streams()?.[0].labels(exchange.method).dec()
-    if (exchange.isLeftOut) return
-    const status = isComplete ? exchange.status || statusSent(response) : 499
-    const route = this.#routeOf(exchange, response) ?? this.#names.unmatched
-    if (this.#isBrief && !exchange.isStream) {
+  #beginStream(exchange: Exchange<Request>): void {
+    exchange.isStream = true
+    exchange.headersAt ||= requestSeconds()
+    this.#streams()?.[0].labels(exchange.method).inc()
+  }
+
+  #endStream(exchange: Exchange<Request>): void {
+    this.#streams()?.[0].labels(exchange.method).dec()
+  }
+
+  #record(exchange: Exchange<Request>, response: ServerResponse, isComplete: boolean, seconds: number): void {
+    const status = isComplete === true ? exchange.status || statusSent(response) : 499
+    const own = this.#options.route === undefined ? undefined : this.#ownRoute(exchange, response)
+    const route = own ?? exchange.view?.route(exchange.request, response) ?? this.#names.unmatched
+    if (this.#isBrief === true && exchange.isStream === false) {
       const tally = (exchange.tally as MethodTally | undefined) ?? this.#tally.of(exchange.method)
-      return this.#tally.count(tally, route, status, seconds)
-    }
-    const labels = this.#labelsOf(exchange, response, route, status, isComplete)
+      this.#tally.count(tally, route, status, seconds)
+    } else this.#recordFully(exchange, this.#labelsOf(exchange, response, route, status, isComplete), seconds)
+  }
+
+  #recordFully(exchange: Exchange<Request>, labels: readonly LabelValue[], seconds: number): void {
     const exemplar = this.#exemplarOf(exchange)
     this.#requests?.labels(...labels).inc(undefined, exemplar)
     // The length of a stream is no latency: what its client waited for was the headers.
@@ -253,18 +261,16 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     return labels
   }
 
-  #routeOf(exchange: Exchange<Request>, response: ServerResponse): string | undefined {
-    const { request, view } = exchange
-    if (this.#options.route !== undefined) {
-      try {
-        const route = this.#options.route(request, response)
-        if (typeof route === 'string') return route
-        if (route !== undefined && route !== null) this.#hookFailed('route', route)
-      } catch {
-        this.#hookFailed('route')
-      }
+  /** By the option `route`. */
+  #ownRoute({ request }: Exchange<Request>, response: ServerResponse): string | undefined {
+    try {
+      const route = this.#options.route?.(request, response)
+      if (typeof route === 'string') return route
+      if (route !== undefined && route !== null) this.#hookFailed('route', route)
+    } catch {
+      this.#hookFailed('route')
     }
-    return view?.route(request, response)
+    return undefined
   }
 
   #pushParams(labels: LabelValue[], { view, request }: Exchange<Request>): void {
@@ -307,7 +313,7 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
 
   #tallyOf(raw: IncomingMessage, isPlain: boolean): MethodTally {
     if (this.#names === OTEL_NAMES) return this.#tallyOfScheme(raw)
-    return this.#tally.of(isPlain ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
+    return this.#tally.of(isPlain === true ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
   }
 
   /** Its gauge tells schemes apart: no tally of a method is that of others. */

@@ -8,6 +8,7 @@ import { ownSymbolOf } from './own-symbol.ts'
  * (`http-server` in benchmarks says what that costs).
  */
 let headersKey: symbol | undefined
+const NONE = Symbol('none')
 
 /** What Node keeps of what was sent: its text with HTTP/1, and the stream's headers with HTTP/2. */
 interface Sent {
@@ -22,27 +23,28 @@ const CONTENT_TYPE = /\r\ncontent-type: *([^\r\n]*)/i
 
 /** The status that an answer was sent with: what is in its place now may be another. */
 export function statusSent(response: ServerResponse): number {
-  const { _header: header } = response as unknown as Sent
   const { statusCode } = response
-  if (typeof header !== 'string')
-    return (streamOf(response)?.sentHeaders?.[':status'] as number | undefined) ?? statusCode
   // Node sets the words as it sends the number. The text itself is in pieces, and is not put together for each answer.
-  if (response.statusMessage === STATUS_CODES[statusCode]) return statusCode
-  return Number(header.slice(STATUS_AT, STATUS_AT + 3))
+  return response.statusMessage === STATUS_CODES[statusCode] ? statusCode : statusInHeader(response)
+}
+
+function statusInHeader(response: ServerResponse): number {
+  const { _header: header } = response as unknown as Sent
+  if (typeof header === 'string') return Number(header.slice(STATUS_AT, STATUS_AT + 3))
+  return (streamOf(response)?.sentHeaders?.[':status'] as number | undefined) ?? response.statusCode
 }
 
 /** The content type that an answer was sent with, however it was given; empty where it has none. */
 export function contentTypeSent(response: ServerResponse, isPlain: boolean): string {
-  headersKey ??= keyOfHeaders(response)
-  if (headersKey !== undefined) {
-    const headers = isPlain
-      ? (response as unknown as Sent)[headersKey]
-      : (Reflect.get(response, headersKey) as Sent[symbol])
-    if (headers) {
-      const type = headers['content-type']?.[1]
-      return typeof type === 'string' ? type : String(type ?? '')
-    }
-  }
+  const key = headersKey ?? keyOfHeaders(response)
+  const headers =
+    isPlain === true ? (response as unknown as Sent)[key] : (Reflect.get(response, key) as Sent[symbol] | undefined)
+  const type = headers?.['content-type']?.[1]
+  if (typeof type === 'string') return type
+  return headers === null || headers === undefined ? typeInHeader(response) : String(type ?? '')
+}
+
+function typeInHeader(response: ServerResponse): string {
   const { _header: header } = response as unknown as Sent
   if (typeof header === 'string') return CONTENT_TYPE.exec(header)?.[1] ?? ''
   return String(streamOf(response)?.sentHeaders?.['content-type'] ?? response.getHeader('content-type') ?? '')
@@ -53,7 +55,8 @@ function streamOf(response: ServerResponse): ServerHttp2Stream | undefined {
 }
 
 /** Those of HTTP/2 have none, and say nothing of others. */
-function keyOfHeaders(response: ServerResponse): symbol | undefined {
-  if (!(response instanceof OutgoingMessage)) return undefined
-  return ownSymbolOf(response, 'kOutHeaders') ?? Symbol('none')
+function keyOfHeaders(response: ServerResponse): symbol {
+  if (!(response instanceof OutgoingMessage)) return NONE
+  headersKey = ownSymbolOf(response, 'kOutHeaders') ?? NONE
+  return headersKey
 }

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Exchange, type ExchangeListener } from '@narthex/core/http'
 import { expect, it } from 'vitest'
+import { connectionOf, firstOn } from '../../src/http/line.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -16,8 +17,9 @@ function begin(
   response: ServerResponse,
   method: string,
 ): Exchange<IncomingMessage> {
-  const exchange = new Exchange(owner, listener, undefined, request, request, response, method, true)
-  exchange.begin(response.socket, Exchange.firstAt(response.socket, response))
+  const exchange = new Exchange(owner, listener, undefined, request, request, response, method, true, 0)
+  const connection = connectionOf(request, true)
+  exchange.begin(connection, firstOn(connection, response))
   return exchange
 }
 
