@@ -191,6 +191,7 @@ function beginFirst(exchange: AnyExchange, connection: Connection | undefined): 
   } else beginAt(exchange, connection, line)
 }
 
+/** The first of its connection, or one that has not its turn, or that comes when the connection has ended. */
 function beginAt(exchange: AnyExchange, connection: Connection | undefined, known: Line | undefined): void {
   const { raw, response } = exchange
   const hasTurn = connection?._httpMessage === response && connection.destroyed === false

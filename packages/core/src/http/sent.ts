@@ -23,15 +23,14 @@ const CONTENT_TYPE = /\r\ncontent-type: *([^\r\n]*)/i
 
 /** The status that an answer was sent with: what is in its place now may be another. */
 export function statusSent(response: ServerResponse): number {
-  const { statusCode } = response
-  // Node sets the words as it sends the number. The text itself is in pieces, and is not put together for each answer.
-  return response.statusMessage === STATUS_CODES[statusCode] ? statusCode : statusInHeader(response)
-}
-
-function statusInHeader(response: ServerResponse): number {
   const { _header: header } = response as unknown as Sent
-  if (typeof header === 'string') return Number(header.slice(STATUS_AT, STATUS_AT + 3))
-  return (streamOf(response)?.sentHeaders?.[':status'] as number | undefined) ?? response.statusCode
+  const { statusCode } = response
+  // Whoever asks HTTP/2 for the words is warned of them.
+  if (typeof header !== 'string')
+    return (streamOf(response)?.sentHeaders?.[':status'] as number | undefined) ?? statusCode
+  // Node sets the words as it sends the number. The text itself is in pieces, and is not put together for each answer.
+  if (response.statusMessage === STATUS_CODES[statusCode]) return statusCode
+  return Number(header.slice(STATUS_AT, STATUS_AT + 3))
 }
 
 /** The content type that an answer was sent with, however it was given; empty where it has none. */

@@ -5,12 +5,13 @@ import {
   connect as connect2,
   createSecureServer as createSecureServer2,
   createServer as createServer2,
+  Http2ServerResponse,
 } from 'node:http2'
 import { type AddressInfo, connect, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MetricError, Registry } from '@narthex/core'
 import { type FrameworkView, HttpMetrics } from '@narthex/core/http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { countsOf, inFlight, runRequestTable, type TableApp } from '../../../../test/http-requests/run.ts'
 import { requestTable } from '../../../../test/http-requests/table.ts'
 import { until } from '../../../../test/until.ts'
@@ -530,6 +531,28 @@ describe('HttpMetrics', () => {
     }
     expect(registry.get('http_requests_total')).toBeUndefined()
   })
+})
+
+it('asks no answer of HTTP/2 for a status message, of which Node warns', async () => {
+  const statusMessage = vi.spyOn(Http2ServerResponse.prototype, 'statusMessage', 'get')
+  onTestFinished(() => statusMessage.mockRestore())
+  const registry = new Registry()
+  const metrics = new HttpMetrics({ registry })
+  const server = createServer2((request, response) => {
+    metrics.follow(undefined, request as never, request as never, response as never)
+    response.writeHead(404).end('ok')
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = connect2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  onTestFinished(() => {
+    client.close()
+    server.close()
+  })
+  const stream = client.request({ ':path': '/' })
+  await once(stream.resume(), 'close')
+  await settled(registry)
+  expect(registry.getSampleValue('http_requests_total', { method: 'GET', route: '<unmatched>', code: '404' })).toBe(1)
+  expect(statusMessage).not.toHaveBeenCalled()
 })
 
 async function settled(registry: Registry): Promise<void> {
