@@ -9,9 +9,10 @@
 // servers differed by 3.4 µs of Koa's 40 and by 10 of Express' 140 without it, and by 0.1 and 2.5 of Koa's with it.
 //
 // Some of those differences are of Node's making, and would be on the bill of whoever meets them first. A collection that
-// finds no request open takes away what compiled code knew of their classes: `process.nextTick` costs 1 µs more from then
-// on, and constructors of requests are compiled anew. Every service has such collections sooner or later, in its first
-// quiet minute: each variant has some, without its load. And what `http-server.mjs` says of emitters.
+// finds no request open takes away what compiled code knew of their classes, and constructors of requests are compiled
+// anew. Every service has such collections sooner or later, in its first quiet minute: each variant has some, without its
+// load, and as many as any other: a server that has waited for long is given none for that (`--no-memory-reducer`). And
+// what `http-server.mjs` says of ticks and of emitters, and `load.mjs` of sleep.
 //
 // With Express on Node 20 and 22 the ground itself moves. What Express adds to a request behind its `setPrototypeOf`
 // makes hidden classes that no other request shares (V8 gives objects like that no transitions; Node 24's does): 110
@@ -26,7 +27,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startServer } from './pinned.mjs'
 import { median } from './statistics.mjs'
 
-const YOUNG_GENERATION = ['--min-semi-space-size=16']
+const FLAGS = ['--min-semi-space-size=16', '--no-memory-reducer']
 const COLLECTIONS = 4
 const COLLECT_SECONDS = 0.5
 const QUIET_SECONDS = 0.1
@@ -65,7 +66,7 @@ console.log(JSON.stringify(results))
 
 /** A server that is warm, and whose load is halted. */
 async function start(variant) {
-  const server = await startServer('http-server.mjs', [framework, variant], { flags: YOUNG_GENERATION })
+  const server = await startServer('http-server.mjs', [framework, variant], { flags: FLAGS })
   for (let collection = 0; collection < COLLECTIONS; collection++) {
     await sleep(1000 * COLLECT_SECONDS)
     server.load.kill('SIGSTOP')

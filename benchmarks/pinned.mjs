@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 const hasTaskset = has('taskset')
-const hasWrk = has('wrk')
 
 /**
  * A program with its arguments, once it has told its port, and a load on 16 connections that goes on until it is killed.
@@ -15,8 +14,7 @@ export async function startServer(name, args, { under = [], flags = [] } = {}) {
   const child = run(0, command, ['ipc'])
   const [{ port }] = await once(child, 'message')
   const url = `http://127.0.0.1:${port}`
-  const wrk = ['wrk', '-t', '1', '-c', '16', '-d', '1h', '--timeout', '1m', '-s', script('http.lua'), url]
-  return { child, load: run(1, hasWrk ? wrk : [process.execPath, script('autocannon.mjs'), url]) }
+  return { child, load: run(1, [process.execPath, script('load.mjs'), url]) }
 }
 
 function run(core, command, channels = []) {
