@@ -16,15 +16,18 @@ const SLASH = 0x2f
  * answers for everything below its path, unless a route has the same one.
  */
 export function templateOf(base: string, path: unknown, matched: readonly Layer[] | undefined): string | undefined {
-  if (path instanceof RegExp) return `${base}/${path.source}/${isMiddleware(path, matched) ? '/*' : ''}`
-  if (typeof path !== 'string') return undefined
-  if (isMiddleware(path, matched)) return `${joinPath(base, path.replace(ANY_PATH, ''))}/*`
-  return joinPath(base, path) || '/'
+  if (typeof path === 'string') {
+    if (isMiddleware(path, matched)) return `${joinPath(base, path.replace(ANY_PATH, ''))}/*`
+    return joinPath(base, path) || '/'
+  }
+  return path instanceof RegExp ? `${base}/${path.source}/${isMiddleware(path, matched) ? '/*' : ''}` : undefined
 }
 
-function isMiddleware(path: Path, matched: readonly Layer[] | undefined): boolean {
+/** From the end, where the route mostly is. */
+function isMiddleware(path: Path, matched: readonly Layer[] = []): boolean {
   let found = false
-  for (const layer of matched ?? []) {
+  for (let index = matched.length - 1; index >= 0; index--) {
+    const layer = matched[index] as Layer
     if (layer.path !== path) continue
     if (layer.methods.length > 0) return false
     found = true

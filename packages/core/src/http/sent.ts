@@ -19,6 +19,8 @@ interface Sent {
 }
 
 const STATUS_AT = 'HTTP/1.1 '.length
+/** By status: what Node has is sparse, and is looked up in a hash table. */
+const WORDS: readonly (string | undefined)[] = Array.from({ length: 512 }, (_, status) => STATUS_CODES[status])
 const CONTENT_TYPE = /\r\ncontent-type: *([^\r\n]*)/i
 
 /** The status that an answer was sent with: what is in its place now may be another. */
@@ -29,7 +31,7 @@ export function statusSent(response: ServerResponse): number {
   if (typeof header !== 'string')
     return (streamOf(response)?.sentHeaders?.[':status'] as number | undefined) ?? statusCode
   // Node sets the words as it sends the number. The text itself is in pieces, and is not put together for each answer.
-  if (response.statusMessage === STATUS_CODES[statusCode]) return statusCode
+  if (response.statusMessage === WORDS[statusCode]) return statusCode
   return Number(header.slice(STATUS_AT, STATUS_AT + 3))
 }
 

@@ -17,6 +17,8 @@ export function isStreamType(contentType: string): boolean {
 }
 
 function mayBeStream(contentType: string): boolean {
+  // None is shorter, and a look past the end would be a call, for all.
+  if (contentType.length <= FIRST) return false
   const first = lowerCaseAt(contentType, FIRST)
   if (first !== A && first !== D && first !== J && first !== L && first !== M) return false
   const second = lowerCaseAt(contentType, SECOND)
