@@ -8,6 +8,9 @@ export class LayerTemplate {
   /** By the template of the mount: the strings are made once, so that looking a series up need not hash them anew. */
   readonly #whole = new Map<string, string>()
   readonly #mounted = new Map<string, string>()
+  /** The template of the mount that was asked for last, as it is in almost all routers, and what it makes. */
+  #latestBase: string | undefined = undefined
+  #latestWhole = ''
 
   constructor(path: string | RegExp, isRoute: boolean) {
     this.#path = typeof path === 'string' ? path.replace(/\/+$/, '') : `/${path.source}/`
@@ -16,12 +19,15 @@ export class LayerTemplate {
 
   /** The whole template of what answers here. Middleware answers for everything below its mount. */
   whole(base: string): string {
+    if (base === this.#latestBase) return this.#latestWhole
     let whole = this.#whole.get(base)
     if (whole === undefined) {
       const joined = join(base, this.#path)
       whole = this.#isRoute ? joined || '/' : `${joined}/*`
       this.#whole.set(base, whole)
     }
+    this.#latestBase = base
+    this.#latestWhole = whole
     return whole
   }
 

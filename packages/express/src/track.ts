@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import type { Layer, Router } from './layer.ts'
-import { isUndecodable, type RequestTrail, startTrail, trailOf } from './trail.ts'
+import { type LayerNotes, noteLayer, notesOf, type Recorder } from './layer-notes.ts'
+import { enter, enterLate, isUndecodable, type RequestTrail, trailOf } from './trail.ts'
 
 /** Shared by all copies of this package, as the prototypes are that they track: the first one tracks for all. */
 const KEY = Symbol.for('@narthex/express/tracking/v1')
@@ -10,22 +11,18 @@ interface Shared {
   readonly tracked: WeakSet<object>
   /** By the middleware. */
   readonly recorders: WeakMap<object, Recorder>
-  /** By the layer: those that are left out of the way of requests. */
-  readonly passedBy: WeakMap<Layer, Recorder>
-  /** The request that is on its way to the first layer of its application's router. */
+  /** The request that is on its way to the first layer of its application's router, with its trail. */
   entering: Request | undefined
+  enteringTrail: RequestTrail | undefined
   enteringResponse: Response | undefined
-  /** The layers that Express 4 begins every application with: they pass all on at once. */
-  readonly initial: WeakSet<Layer>
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   tracked: new WeakSet(),
   recorders: new WeakMap(),
-  passedBy: new WeakMap(),
   entering: undefined,
+  enteringTrail: undefined,
   enteringResponse: undefined,
-  initial: new WeakSet(),
 })
 
 /** The trail of a request that is in a router, and will be followed to its end. */
@@ -37,7 +34,7 @@ export function followTrail(request: Request, response: Response): RequestTrail 
 
 /** For the first request in a copy of Express that was not tracked before: it is in the application's router already. */
 function startLate(request: Request): RequestTrail {
-  const trail = startTrail(request)
+  const trail = enterLate(request)
   const { app } = request as unknown as { app?: { _router?: Router; router?: Router } }
   // Express 4 throws where `router` is read.
   const router = app?._router ?? app?.router
@@ -88,18 +85,22 @@ function ownerOf(name: string, object: unknown): Record<string, unknown> | undef
 function trackedHandle(original: HandleRouter): HandleRouter {
   return function handle(request, response, out) {
     if (typeof out !== 'function') return original.call(this, request, response, out)
-    const trail = trailOf(request, response) ?? startTrail(request)
+    const trail = enter(request, response)
     const isFirst = trail.layer === undefined
     const leave = isFirst ? leaveFirst(trail, this, request, response, out) : leaveInner(trail, request, out)
     trail.router = this
     if (!trail.hasHooks) for (const _ in this.params) trail.hasHooks = true
     if (!isFirst) return original.call(this, request, response, leave)
+    trail.target = request.url
+    trail.method = request.method
     shared.entering = request
+    shared.enteringTrail = trail
     shared.enteringResponse = response
     try {
       return original.call(this, request, response, leave)
     } finally {
       shared.entering = undefined
+      shared.enteringTrail = undefined
       shared.enteringResponse = undefined
     }
   }
@@ -114,15 +115,6 @@ function leaveFirst(trail: RequestTrail, router: Router, request: Request, respo
   }
 }
 
-/** What a middleware that records does with a request. Nothing here may throw. */
-export interface Recorder {
-  /** Whether the middleware answers it. */
-  isPage(request: Request): boolean
-  record(request: Request, response: Response): void
-  /** Of one that its router gives to no layer. */
-  recordUnread(request: Request, response: Response): void
-}
-
 /**
  * Has a middleware's recorder told of requests that the middleware is not given, where it stands in the application's
  * own router for all paths: those whose target has no path, and those that the router need not give to it.
@@ -134,12 +126,14 @@ export function recordFor(middleware: object, recorder: Recorder): void {
 const INITIAL: ReadonlySet<string> = new Set(['query', 'expressInit'])
 
 /** A layer is given its first request. */
-function see(layer: Layer): void {
-  if (INITIAL.has(layer.handle.name)) shared.initial.add(layer)
+function see(layer: Layer): LayerNotes {
   // A router from another copy of Express.
   if (layer.route === undefined && layer.handle.stack !== undefined) trackRouter(layer.handle as unknown as Router)
-  const recorder = shared.recorders.get(layer.handle)
-  if (recorder !== undefined && isForAllPaths(layer)) shared.passedBy.set(layer, recorder)
+  return noteLayer(
+    layer,
+    INITIAL.has(layer.handle.name),
+    isForAllPaths(layer) ? shared.recorders.get(layer.handle) : undefined,
+  )
 }
 
 /**
@@ -157,8 +151,8 @@ function trackedMatch(original: Match): Match {
 
 /** Whether a layer has done all that it is there for. */
 function passBy(layer: Layer, entering: Request): boolean {
-  const recorder = shared.passedBy.get(layer)
-  if (recorder === undefined || recorder.isPage(entering)) return false
+  const recorder = notesOf(layer)?.recorder
+  if (recorder === undefined || recorder.isPage((shared.enteringTrail as RequestTrail).target, entering)) return false
   // What comes next may be the application's own: hooks for parameters, say.
   shared.entering = undefined
   recorder.record(entering, shared.enteringResponse as Response)
@@ -211,14 +205,14 @@ function note(trail: RequestTrail, request: Request, error: unknown): void {
 
 function trackedHandleRequest(original: HandleRequest): HandleRequest {
   return function handleRequest(request, response, next) {
-    if (shared.entering !== undefined && !shared.initial.has(this)) shared.entering = undefined
-    const trail = trailOf(request, response)
-    if (trail !== undefined && !trail.isAnswered) {
-      try {
-        trail.give(this, request, see)
-      } catch {
-        // As above.
-      }
+    try {
+      const notes = notesOf(this) ?? see(this)
+      if (notes.isInitial === false) shared.entering = undefined
+      const trail = trailOf(request, response)
+      if (trail?.isAnswered === false) trail.give(this, notes, request)
+    } catch {
+      // As above.
+      shared.entering = undefined
     }
     return original.call(this, request, response, next)
   }

@@ -1,7 +1,10 @@
 import { Exchange, type FrameworkView, keepClassOf } from '@narthex/core/http'
 import type { Request, Response } from 'express'
 import type { Layer, Router } from './layer.ts'
-import { LayerTemplate, type TemplateFinder, templateOf } from './route.ts'
+import { type LayerNotes, notesOf, noteLayer } from './layer-notes.ts'
+import { LayerTemplate } from './route.ts'
+
+type Connection = ReturnType<typeof Exchange.connectionOf>
 
 /** Shared by all copies of this package: the first one tracks for all. */
 const KEY = Symbol.for('@narthex/express/trails/v1')
@@ -14,7 +17,6 @@ interface Shared {
   /** Of requests that are not the latest any more and nobody has followed yet: middleware in front may hold them back. */
   readonly others: WeakMap<Request, RequestTrail>
   hasOthers: boolean
-  readonly templates: WeakMap<Layer, LayerTemplate | TemplateFinder | null>
 }
 
 const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
@@ -22,28 +24,45 @@ const shared: Shared = ((globalThis as { [KEY]?: Shared })[KEY] ??= {
   latestTrail: undefined,
   others: new WeakMap(),
   hasOthers: false,
-  templates: new WeakMap(),
 })
 
 /** The trail of a request that has entered an application. */
 export function trailOf(request: Request, response: Response): RequestTrail | undefined {
-  if (request === shared.latest) return shared.latestTrail
-  let exchange = Exchange.first(response)
-  for (; exchange !== undefined; exchange = exchange.next) {
+  return request === shared.latest ? shared.latestTrail : trailAt(Exchange.first(response), request)
+}
+
+/**
+ * The trail of a request that enters a router, and begins here where that is its application's. Up to there all requests
+ * have the one hidden class, so that what is read by its name costs next to nothing: routers give each one of its own.
+ */
+export function enter(request: Request, response: Response): RequestTrail {
+  if (request === shared.latest) return shared.latestTrail as RequestTrail
+  const connection = Exchange.connectionOf(request)
+  return trailAt(Exchange.firstOn(connection, response), request) ?? begin(request, connection)
+}
+
+/** The trail of a request that is in a router already, and has none. */
+export function enterLate(request: Request): RequestTrail {
+  return begin(request, Exchange.connectionOf(request))
+}
+
+type AnyExchange = ReturnType<typeof Exchange.first>
+
+function trailAt(first: AnyExchange, request: Request): RequestTrail | undefined {
+  for (let exchange = first; exchange !== undefined; exchange = exchange.next) {
     if (exchange.view !== undefined && IS_TRAIL in exchange.view) return exchange.view as unknown as RequestTrail
   }
   return shared.hasOthers ? shared.others.get(request) : undefined
 }
 
-/** Of a request that enters one. */
-export function startTrail(request: Request): RequestTrail {
+function begin(request: Request, connection: Connection): RequestTrail {
   const { latest, latestTrail } = shared
   if (latest !== undefined && latestTrail?.isFollowed === false) {
     shared.others.set(latest, latestTrail)
     shared.hasOthers = true
   }
   shared.latest = request
-  shared.latestTrail = new RequestTrail()
+  shared.latestTrail = new RequestTrail(connection)
   return shared.latestTrail
 }
 
@@ -78,6 +97,14 @@ export class RequestTrail implements FrameworkView<Request> {
   collected: Record<string, unknown> | undefined = undefined
   /** Those of the mounts alone. */
   baseParams: Record<string, unknown> | undefined = undefined
+  /** What the request had as it entered an application's router, and has until a layer is given it. */
+  target = ''
+  method = ''
+  readonly connection: Connection
+
+  constructor(connection: Connection) {
+    this.connection = connection
+  }
 
   get [IS_TRAIL](): true {
     return true
@@ -107,14 +134,9 @@ export class RequestTrail implements FrameworkView<Request> {
     shared.latestTrail = undefined
   }
 
-  /** A layer was given the request. `see` is told of one that has not been given any before. */
-  give(layer: Layer, request: Request, see?: (layer: Layer) => void): void {
-    let template = shared.templates.get(layer)
-    if (template === undefined) {
-      template = templateOf(layer)
-      shared.templates.set(layer, template)
-      see?.(layer)
-    }
+  /** A layer was given the request. */
+  give(layer: Layer, notes: LayerNotes, request: Request): void {
+    let { template } = notes
     if (template === null) return
     if (typeof template === 'function') {
       template = template(layer, (request.baseUrl + request.path).slice(this.basePath.length))
@@ -128,7 +150,7 @@ export class RequestTrail implements FrameworkView<Request> {
   /** The request was given to a route that no layer speaks for: its parameters are being processed. */
   giveToRoute(request: Request): void {
     const layer = this.router?.stack.find(({ route }) => route !== undefined && route === request.route)
-    if (layer !== undefined) this.give(layer, request)
+    if (layer !== undefined) this.give(layer, notesOf(layer) ?? noteLayer(layer), request)
   }
 
   /** Nobody has the request, or what answers at `path` of this router. */
@@ -151,7 +173,7 @@ export class RequestTrail implements FrameworkView<Request> {
   }
 }
 
-keepClassOf(new RequestTrail())
+keepClassOf(new RequestTrail(undefined))
 
 /** What a router fails with itself when it cannot decode a parameter: no layer was given the request then. */
 export function isUndecodable(error: unknown): boolean {

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Registry } from '@narthex/core'
 import { prometheus } from '@narthex/express'
-import type { Express, RequestHandler } from 'express'
+import type { Express, Request, RequestHandler, Response } from 'express'
 import { describe, expect, it } from 'vitest'
 import { countsOf } from '../../../test/http-requests/run.ts'
 import { type ExpressModule, listen as listenAt } from './app.ts'
@@ -87,6 +90,39 @@ describe.each(versions)('the middleware that records in %s', (_name, express) =>
     await recorded.close()
     await empty.close()
     expect([...(await countsOf(registry))]).toEqual([['GET /books/:id 200', 3]])
+  })
+
+  it.each([
+    ['in front of all', true],
+    ['behind another', false],
+  ])('records a request as what it was made by then, %s', async (_place, isFirst) => {
+    const registry = new Registry()
+    const remake: RequestHandler = (request, _response, next) => {
+      Object.assign(request, { url: request.url === '/metrics' ? '/books/2' : '/metrics', method: 'GET' })
+      next()
+    }
+    const before = (express as ExpressModule)()
+    const app = (express as ExpressModule)()
+    if (!isFirst) app.use(remake)
+    app.use(prometheus({ registry }))
+    app.get('/books/:id', answer)
+    before.use((_request, _response, next) => next())
+    const server = createServer((request, response) => {
+      before(request as Request, response as Response, () => {
+        const handle = (): void => app(request as Request, response as Response)
+        if (isFirst) remake(request as Request, response as Response, handle)
+        else handle()
+      })
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const bodies: string[] = []
+    for (const path of ['/metrics', '/metrics', '/any']) {
+      bodies.push(await (await fetch(url + path, { method: 'POST' })).text())
+    }
+    server.close()
+    expect(bodies).toEqual(['/books/2', '/books/2', expect.stringContaining('# TYPE http_requests_total counter')])
+    expect([...(await countsOf(registry))]).toEqual([['GET /books/:id 200', 2]])
   })
 
   it('leaves a request to each of two registries, and one of another application to that', async () => {

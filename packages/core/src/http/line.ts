@@ -25,9 +25,8 @@ export interface Connection {
 }
 
 /** The connection that a request came on; with HTTP/2 there is none. */
-export function connectionOf(raw: IncomingMessage, isPlain: boolean): Connection | undefined {
-  if (isPlain === true) return raw.httpVersionMajor === 1 ? (raw.socket as Connection) : undefined
-  return Reflect.get(raw, 'httpVersionMajor') === 1 ? (Reflect.get(raw, 'socket') as Connection) : undefined
+export function connectionOf(raw: IncomingMessage): Connection | undefined {
+  return raw.httpVersionMajor === 1 ? (raw.socket as Connection) : undefined
 }
 
 /** The connection that a response goes out on, once it has its turn and until it has ended; with HTTP/2 there is none. */

@@ -154,14 +154,15 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
     start: number = requestSeconds(),
   ): void {
     const isPlain = view?.reshapes !== true
-    const connection = connectionOf(raw, isPlain)
+    const connection = isPlain === true ? connectionOf(raw) : view.connection
     const first = firstOn(connection, response)
     const followed = first?.of(this.registry) as Exchange<Request> | undefined
     if (followed !== undefined) {
       if (followed.view === undefined && view !== undefined) followed.see(view, request, reply)
       return
     }
-    const tally = this.#tallyOf(raw, isPlain)
+    const tally =
+      this.#names === OTEL_NAMES ? this.#tallyOfScheme(raw) : this.#tally.of(isPlain ? raw.method : view.method)
     const exchange = new Exchange(this.registry, this, view, request, raw, response, tally.method, isPlain, start)
     exchange.begin(connection, first)
     if (exchange.isSettled === true) return
@@ -309,11 +310,6 @@ export class HttpMetrics<Request = IncomingMessage> implements ExchangeListener<
       this.#hookFailed('exemplars')
       return undefined
     }
-  }
-
-  #tallyOf(raw: IncomingMessage, isPlain: boolean): MethodTally {
-    if (this.#names === OTEL_NAMES) return this.#tallyOfScheme(raw)
-    return this.#tally.of(isPlain === true ? raw.method : (Reflect.get(raw, 'method') as string | undefined))
   }
 
   /** Its gauge tells schemes apart: no tally of a method is that of others. */

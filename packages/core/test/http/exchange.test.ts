@@ -18,7 +18,7 @@ function begin(
   method: string,
 ): Exchange<IncomingMessage> {
   const exchange = new Exchange(owner, listener, undefined, request, request, response, method, true, 0)
-  const connection = connectionOf(request, true)
+  const connection = connectionOf(request)
   exchange.begin(connection, firstOn(connection, response))
   return exchange
 }
