@@ -1,5 +1,5 @@
 // The CPU time that a request costs, bare and instrumented: `node http.mjs <framework> <variant>...`, one of them `bare`.
-// Each has a process of its own, and the load on the other core. They take turns forwards and backwards, and each is
+// Each has two processes of its own, and the load on the other core. They take turns forwards and backwards, and each is
 // compared with the bare ones' turns of the same cycle: in the seconds of a longer measurement the machine changes by more
 // than what is looked for. A turn is long enough for the collector to come by, so that garbage is on the bill of who made
 // it. What counts is the median of the rounds that `run.mjs` makes, each with another variant that is started first.
@@ -37,10 +37,9 @@ const TURN_SECONDS = 0.7
 const CYCLES = 8
 const [, , framework, ...variants] = process.argv
 
-// Two of the same differ by 0.7 µs of Koa's 38 in six rounds: there are two bare ones, apart in order, and their mean
-// counts.
-const at = variants.indexOf('bare')
-const started = variants.toSpliced(at + 2 <= variants.length ? at + 2 : at - 1, 0, 'bare')
+// Processes of the same differ: bare ones of one round by up to 0.3 µs of Koa's 14, and six with Express by 1.5 of 74 in one
+// run and 3.3 of 71 in another. So each variant has two, apart in order, and their mean counts.
+const started = [...variants, ...variants]
 const servers = []
 for (const variant of started) servers.push(await start(variant))
 const turns = started.map(() => [])
@@ -53,13 +52,15 @@ for (const { child, load } of servers) {
   child.kill('SIGKILL')
 }
 
-const [one, other] = turns.filter((_, index) => started[index] === 'bare')
-const turnsOfBare = one.map((microseconds, cycle) => (microseconds + other[cycle]) / 2)
+const meansOf = (variant) => {
+  const [one, other] = turns.filter((_, index) => started[index] === variant)
+  return one.map((microseconds, cycle) => (microseconds + other[cycle]) / 2)
+}
+const turnsOfBare = meansOf('bare')
 const bare = median(turnsOfBare)
-const results = { bare: { microseconds: bare, addedMicroseconds: 0, addedPercent: 0 } }
-for (const [index, variant] of started.entries()) {
-  if (variant === 'bare') continue
-  const added = median(turns[index].map((microseconds, cycle) => microseconds - turnsOfBare[cycle]))
+const results = {}
+for (const variant of variants) {
+  const added = median(meansOf(variant).map((microseconds, cycle) => microseconds - turnsOfBare[cycle]))
   results[variant] = { microseconds: bare + added, addedMicroseconds: added, addedPercent: (100 * added) / bare }
 }
 console.log(JSON.stringify(results))
