@@ -37,7 +37,7 @@ const TURN_SECONDS = 0.7
 const CYCLES = 8
 const [, , framework, ...variants] = process.argv
 
-// Processes of the same differ: bare ones of one round by up to 0.3 µs of Koa's 14, and six with Express by 1.5 of 74 in one
+// Processes of the same differ: bare ones of one round by up to 0.4 µs of Koa's 15, and six with Express by 1.5 of 74 in one
 // run and 3.3 of 71 in another. So each variant has two, apart in order, and their mean counts.
 const started = [...variants, ...variants]
 const servers = []
