@@ -283,17 +283,24 @@ function listen(): void {
   const original = ServerResponse.prototype.detachSocket
   ServerResponse.prototype.detachSocket = function detachSocket(connection) {
     const line = (connection as Connection)[KEY]
-    const first = line?.of(this)
-    if (line !== undefined && first !== undefined) {
-      if ((first.isPlain === true ? this.finished : Reflect.get(this, 'finished')) === true) {
-        shared.isTold = true
-        settle(first, true, requestSeconds())
-      } else if (!first.isSettled) {
-        // It is not the connection's any more when that closes.
-        line.keep(first)
-      }
-    }
+    if (line !== undefined) detached(this, line)
     original.call(this, connection)
+  }
+}
+
+/**
+ * A function of its own, too large to be compiled into Node's that detaches: within that it took the place of what is Node's
+ * own, and a request of Koa's cost 0.39 µs more than bare, where it costs 0.32 (`koa` in benchmarks, four rounds by turns).
+ */
+function detached(response: ServerResponse, line: Line): void {
+  const first = line.of(response)
+  if (first === undefined) return
+  if ((first.isPlain === true ? response.finished : Reflect.get(response, 'finished')) === true) {
+    shared.isTold = true
+    settle(first, true, requestSeconds())
+  } else if (!first.isSettled) {
+    // It is not the connection's any more when that closes.
+    line.keep(first)
   }
 }
 
