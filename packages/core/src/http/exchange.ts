@@ -289,8 +289,8 @@ function listen(): void {
 }
 
 /**
- * A function of its own, too large to be compiled into Node's that detaches: within that it took the place of what is Node's
- * own, and a request of Koa's cost 0.39 µs more than bare, where it costs 0.32 (`koa` in benchmarks, four rounds by turns).
+ * Apart from the function that Node calls: what is compiled into Node's own that way takes the place of what is Node's.
+ * Within it a request of Koa's cost 0.39 µs more than bare, and so 0.32 (`koa` in benchmarks, four rounds by turns).
  */
 function detached(response: ServerResponse, line: Line): void {
   const first = line.of(response)
