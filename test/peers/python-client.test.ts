@@ -54,6 +54,9 @@ function withoutInfoTimes(family: MetricFamily): MetricFamily {
   return { ...family, series: [...family.series].map(({ labels }) => ({ labels })) }
 }
 
+/** Of the labels of an exemplar it takes the first brace for the end of them, in quotes or not: such a page it refuses. */
+const BRACE_IN_EXEMPLAR = / # \{.*\}.*\} /
+
 it('the Python client reads a page of every type', async (context) => {
   requirePythonClient(context)
   const registry = new Registry()
@@ -79,8 +82,10 @@ it('the Python client reads a page of every type', async (context) => {
 
 it('the Python client reads whatever families make an OpenMetrics page', (context) => {
   requirePythonClient(context)
-  const pages = fc.sample(arbitraryFamilies(OPENMETRICS), 300).map((families) => {
-    return new TextDecoder().decode(encode(families.map(withoutInfoTimes), openMetricsFormat))
-  })
+  const pages = fc
+    .sample(arbitraryFamilies(OPENMETRICS), 300)
+    .map((families) => new TextDecoder().decode(encode(families.map(withoutInfoTimes), openMetricsFormat)))
+    .filter((page) => !BRACE_IN_EXEMPLAR.test(page))
+  expect(pages.length).toBeGreaterThan(200)
   expect(refusedPages(pages)).toEqual([])
 })
