@@ -66,7 +66,7 @@ export function prometheus(options: PrometheusOptions = {}): RequestHandler {
   }
   recordFor(middleware, {
     isPage,
-    record: (request, response) => record(request, response),
+    record,
     recordUnread(request, response) {
       try {
         if (hasIgnore && metrics.ignores(request.url, request)) return

@@ -1,10 +1,8 @@
-import { Exchange, type FrameworkView, keepClassOf } from '@narthex/core/http'
+import { type Connection, connectionOf, Exchange, firstOn, type FrameworkView, keepClassOf } from '@narthex/core/http'
 import type { Request, Response } from 'express'
 import type { Layer, Router } from './layer.ts'
 import { type LayerNotes, notesOf, noteLayer } from './layer-notes.ts'
 import { LayerTemplate } from './route.ts'
-
-type Connection = ReturnType<typeof Exchange.connectionOf>
 
 /** Shared by all copies of this package: the first one tracks for all. */
 const KEY = Symbol.for('@narthex/express/trails/v1')
@@ -37,13 +35,13 @@ export function trailOf(request: Request, response: Response): RequestTrail | un
  */
 export function enter(request: Request, response: Response): RequestTrail {
   if (request === shared.latest) return shared.latestTrail as RequestTrail
-  const connection = Exchange.connectionOf(request)
-  return trailAt(Exchange.firstOn(connection, response), request) ?? begin(request, connection)
+  const connection = connectionOf(request)
+  return trailAt(firstOn(connection, response), request) ?? begin(request, connection)
 }
 
 /** The trail of a request that is in a router already, and has none. */
 export function enterLate(request: Request): RequestTrail {
-  return begin(request, Exchange.connectionOf(request))
+  return begin(request, connectionOf(request))
 }
 
 type AnyExchange = ReturnType<typeof Exchange.first>
@@ -55,7 +53,7 @@ function trailAt(first: AnyExchange, request: Request): RequestTrail | undefined
   return shared.hasOthers ? shared.others.get(request) : undefined
 }
 
-function begin(request: Request, connection: Connection): RequestTrail {
+function begin(request: Request, connection: Connection | undefined): RequestTrail {
   const { latest, latestTrail } = shared
   if (latest !== undefined && latestTrail?.isFollowed === false) {
     shared.others.set(latest, latestTrail)
@@ -100,9 +98,9 @@ export class RequestTrail implements FrameworkView<Request> {
   /** What the request had as it entered an application's router, and has until a layer is given it. */
   target = ''
   method = ''
-  readonly connection: Connection
+  readonly connection: Connection | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection | undefined) {
     this.connection = connection
   }
 

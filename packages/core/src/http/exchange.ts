@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { requestSeconds } from './clock.ts'
 import { keepClassOf } from './kept-class.ts'
-import { type Connection, connectionAt, connectionOf, firstOn, keepAtResponse, KEY, Line } from './line.ts'
+import { type Connection, connectionAt, firstOn, keepAtResponse, KEY, Line } from './line.ts'
 
 /** How a framework tells what only it knows of a request. One object for all requests: nothing is made for each. */
 export interface FrameworkView<Request> {
@@ -20,7 +20,7 @@ export interface FrameworkView<Request> {
   readonly reshapes?: boolean
   /** Of a view that reshapes: the method of its request, which it has best read before that was reshaped. */
   readonly method?: string | undefined
-  /** Of a view that reshapes, likewise: what {@link Exchange.connectionOf} has given. */
+  /** Of a view that reshapes, likewise: what {@link connectionOf} has given. */
   readonly connection?: Connection | undefined
   /** All that is asked has been asked. */
   settled?(request: Request): void
@@ -171,16 +171,6 @@ export class Exchange<Request> {
   static first(response: ServerResponse): AnyExchange | undefined {
     const { latest } = shared
     return latest?.response === response ? latest : firstOn(connectionAt(response), response)
-  }
-
-  /** The connection that a request came on, for a view to keep; with HTTP/2 there is none. It reads by name. */
-  static connectionOf(raw: IncomingMessage): Connection | undefined {
-    return connectionOf(raw)
-  }
-
-  /** As `first`, where the request's connection is known: that of a response costs a look-up. */
-  static firstOn(connection: Connection | undefined, response: ServerResponse): AnyExchange | undefined {
-    return firstOn(connection, response)
   }
 
   /** The exchange of `owner` among those that follow the same response, of which this is the first. */

@@ -10,6 +10,7 @@ export { type MetricsServerOptions } from './server-options.ts'
 export { type ArrivalListener, Arrivals } from './arrivals.ts'
 export { Exchange, type ExchangeListener, type FrameworkView } from './exchange.ts'
 export { keepClassOf } from './kept-class.ts'
+export { type Connection, connectionOf, firstOn } from './line.ts'
 export { ownSymbolOf } from './own-symbol.ts'
 export {
   expressPromBundleNaming,

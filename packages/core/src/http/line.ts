@@ -24,7 +24,7 @@ export interface Connection {
   [KEY]?: Line
 }
 
-/** The connection that a request came on; with HTTP/2 there is none. */
+/** The connection that a request came on; with HTTP/2 there is none. It reads by name (`FrameworkView.reshapes`). */
 export function connectionOf(raw: IncomingMessage): Connection | undefined {
   return raw.httpVersionMajor === 1 ? (raw.socket as Connection) : undefined
 }
@@ -34,7 +34,7 @@ export function connectionAt(response: ServerResponse): Connection | null | unde
   return response instanceof OutgoingMessage ? (Reflect.get(response, 'socket') as Connection | null) : undefined
 }
 
-/** The exchange that has followed a response first. */
+/** The exchange that has followed a response first, where its request's connection is known: to find that costs more. */
 export function firstOn(
   connection: Connection | null | undefined,
   response: ServerResponse,
